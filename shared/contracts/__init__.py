@@ -1,0 +1,1 @@
+"""What crosses a border: topics, events and the words both sides use. No behaviour."""

@@ -1,0 +1,52 @@
+"""Every Kafka topic: its name, its partitions, how long it keeps what it holds. Nothing else names a topic."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+RETENTION = timedelta(days=7)
+SERVICES = ("gateway", "generator", "media", "notifier")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One topic as it is to be made: `partitions` is only ever raised, never lowered."""
+
+    name: str
+    partitions: int
+    cleanup: Literal["delete", "compact"] = "delete"
+    retention: timedelta = RETENTION
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The topic's settings in the broker's own words."""
+        if self.cleanup == "compact":
+            return {"cleanup.policy": "compact"}
+        return {
+            "cleanup.policy": "delete",
+            "retention.ms": str(int(self.retention.total_seconds() * 1000)),
+        }
+
+
+VIDEO_REQUESTS = TopicSpec("video.requests", partitions=6)
+VIDEO_CALLBACKS = TopicSpec("video.callbacks", partitions=6)
+VIDEO_WORKFLOWS = TopicSpec("video.workflows", partitions=6)
+VIDEO_ASSETS = TopicSpec("video.assets", partitions=6)
+CATALOG = TopicSpec("catalog", partitions=1, cleanup="compact")
+NOTIFICATIONS = TopicSpec("notifications", partitions=6)
+
+
+def dead_letters(service: str) -> TopicSpec:
+    """Return the topic that holds what `service` gave up on."""
+    return TopicSpec(f"{service}.dlq", partitions=1, retention=timedelta(days=30))
+
+
+ALL: tuple[TopicSpec, ...] = (
+    VIDEO_REQUESTS,
+    VIDEO_CALLBACKS,
+    VIDEO_WORKFLOWS,
+    VIDEO_ASSETS,
+    CATALOG,
+    NOTIFICATIONS,
+    *(dead_letters(service) for service in SERVICES),
+)

@@ -1,0 +1,1 @@
+"""Inbox, leased work and outbox: how events and jobs survive crashes. No business rules."""

@@ -1,0 +1,262 @@
+"""Leased work: what takes time is a job inside the document it is about, done by one worker at a time.
+
+A document's `job` is `{kind, tries, dueAt}` while it waits and `{kind, tries, token, beat, leasedAt}` while a
+worker has it. Writing a whole new `job` (or removing it) fences off whoever held the old one.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import PyMongoError
+
+from shared.contracts.wire import utc_now
+from shared.delivery.outbox import EPOCH, FAR, Document
+from shared.delivery.standstill import Standstill
+from shared.wiring.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+class LeaseLostError(Exception):
+    """Another worker or a newer state has the document now: nothing more may be written."""
+
+
+def new_job(kind: str, *, due_at: datetime | None = None, **extra: Any) -> Document:
+    """Return the value of a document's `job` field: work of `kind`, due now or at `due_at`."""
+    return {"kind": kind, "tries": 0, "dueAt": due_at or utc_now(), **extra}
+
+
+def backoff(tries: int, *, first: timedelta, most: timedelta) -> timedelta:
+    """Return how long to wait after `tries` failures: doubling, capped, with half of it left to chance."""
+    full = min(most.total_seconds(), first.total_seconds() * 2 ** min(tries, 30))
+    return timedelta(seconds=full * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
+
+
+class Lease:
+    """One worker's hold on one document. Every write matches the token, so a worker thought dead changes nothing."""
+
+    def __init__(self, collection: AsyncCollection[Document], document: Document) -> None:
+        self._collection = collection
+        self.document = document
+        self.id = document["_id"]
+        self.kind: str = document["job"]["kind"]
+        self.tries: int = document["job"]["tries"]
+        self._held = {"_id": self.id, "job.token": document["job"]["token"]}
+
+    async def write(self, update: Document) -> None:
+        """Apply `update` and keep the lease. Raises LeaseLostError where the token is no longer ours."""
+        if not (await self._collection.update_one(self._held, update)).matched_count:
+            raise LeaseLostError(str(self.id))
+
+    async def finish(self, update: Document | None = None) -> None:
+        """Apply `update` and end the job in the same write. Raises LeaseLostError."""
+        update = update or {}
+        await self.write({**update, "$unset": {**update.get("$unset", {}), "job": ""}})
+
+    async def hand_over(self, job: Document, update: Document | None = None) -> None:
+        """Apply `update` and put `job` in this one's place in the same write. Raises LeaseLostError."""
+        update = update or {}
+        await self.write({**update, "$set": {**update.get("$set", {}), "job": job}})
+
+    async def again(self, after: timedelta, update: Document | None = None) -> None:
+        """Apply `update` and make the same job due again, its count of tries kept. Raises LeaseLostError."""
+        kept = {key: value for key, value in self.document["job"].items() if key not in _HELD_FIELDS}
+        await self.hand_over({**kept, "dueAt": utc_now() + after}, update)
+
+    async def give_back(self) -> None:
+        """Make the job due at once for anyone, the try counted. Raises LeaseLostError."""
+        await self.again(timedelta(0), {})
+
+    async def beat(self) -> None:
+        """Show that the worker lives. Raises LeaseLostError."""
+        await self.write({"$inc": {"job.beat": 1}})
+
+
+_HELD_FIELDS = frozenset({"token", "beat", "leasedAt"})
+
+Work = Callable[[Lease], Awaitable[None]]
+
+
+class Workers:
+    """Does the due jobs of one collection with `work`, at most `concurrency` at once in this process.
+
+    `work` ends a job with the lease's finish, hand_over or again. An exception it raises makes the job due again
+    after a backoff; deadlines are the work's own affair. Jobs of dead workers are taken over.
+    """
+
+    def __init__(
+        self,
+        collection: AsyncCollection[Document],
+        work: Work,
+        *,
+        metrics: Metrics,
+        concurrency: int = 4,
+        lease: timedelta = timedelta(seconds=20),
+        poll_every: timedelta = timedelta(seconds=1),
+        retry_first: timedelta = timedelta(seconds=1),
+        retry_most: timedelta = timedelta(minutes=1),
+        grace: timedelta = timedelta(seconds=5),
+    ) -> None:
+        self._collection = collection
+        self._work = work
+        self._metrics = metrics
+        self._concurrency = concurrency
+        self._lease_seconds = lease.total_seconds()
+        self._poll_seconds = poll_every.total_seconds()
+        self._retry_first, self._retry_most = retry_first, retry_most
+        self._grace_seconds = grace.total_seconds()
+        self._standstill = Standstill(lease)
+        self._running: dict[object, asyncio.Task[None]] = {}
+        self._woken = asyncio.Event()
+
+    async def ensure_indexes(self) -> None:
+        """Make the two indexes the polling reads."""
+        await self._collection.create_index("job.dueAt", sparse=True)
+        await self._collection.create_index("job.leasedAt", sparse=True)
+
+    def wake(self) -> None:
+        """Look for due jobs now instead of at the next poll. Never blocks."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until cancelled; then let running jobs finish for the grace time and give the others back."""
+        try:
+            failing = False
+            while True:
+                try:
+                    await self._start_due()
+                    await self._take_over_dead()
+                    failing = False
+                except PyMongoError as error:
+                    if not failing:
+                        log.warning("jobs.wait", collection=self._collection.name, error=repr(error))
+                    failing = True
+                await self._pause()
+        finally:
+            await self._stop()
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
+        self._woken.clear()
+
+    @property
+    def _free(self) -> int:
+        return self._concurrency - len(self._running)
+
+    async def _start_due(self) -> None:
+        if self._free <= 0:
+            return
+        due = {"job.dueAt": {"$gte": EPOCH, "$lte": utc_now()}}
+        for document in await self._collection.find(due, {"job": 1}).limit(self._free).to_list():
+            await self._claim({"_id": document["_id"], "job.dueAt": document["job"]["dueAt"]})
+
+    async def _take_over_dead(self) -> None:
+        leased = {"job.leasedAt": {"$gte": EPOCH, "$lt": FAR}}
+        held = await self._collection.find(leased, {"job.token": 1, "job.beat": 1}).to_list()
+        others = [document for document in held if document["_id"] not in self._running]
+        self._standstill.keep_only(document["_id"] for document in others)
+        for document in others:
+            job = document["job"]
+            stands = self._standstill.stands(document["_id"], (job["token"], job["beat"]))
+            if stands and self._free > 0:
+                mark = {"job.token": job["token"], "job.beat": job["beat"]}
+                if await self._claim({"_id": document["_id"], **mark}):
+                    self._metrics.lease_takeovers.labels(kind="job").inc()
+                    log.info("jobs.taken_over", document=str(document["_id"]))
+
+    async def _claim(self, expected: Document) -> bool:
+        if expected["_id"] in self._running:
+            return False
+        token = uuid4().hex
+        claim = {
+            "$set": {"job.token": token, "job.beat": 0, "job.leasedAt": utc_now()},
+            "$inc": {"job.tries": 1},
+            "$unset": {"job.dueAt": ""},
+        }
+        if not (await self._collection.update_one(expected, claim)).modified_count:
+            return False
+        document = await self._collection.find_one({"_id": expected["_id"], "job.token": token})
+        if document is None:
+            return False
+        lease = Lease(self._collection, document)
+        task = asyncio.create_task(self._do(lease))
+        self._running[lease.id] = task
+        task.add_done_callback(lambda _: self._done(lease.id))
+        return True
+
+    def _done(self, document_id: object) -> None:
+        self._running.pop(document_id, None)
+        self.wake()
+
+    async def _do(self, lease: Lease) -> None:
+        structlog.contextvars.bind_contextvars(job=lease.kind, document=str(lease.id))
+        outcome = "done"
+        try:
+            await self._while_held(lease)
+        except LeaseLostError:
+            outcome = "lost"
+        except asyncio.CancelledError:
+            outcome = "given_back"
+            await asyncio.shield(self._give_back(lease))
+            raise
+        except Exception as error:
+            outcome = "failed"
+            log.exception("jobs.failed", tries=lease.tries, error=repr(error))
+            await self._retry(lease)
+        finally:
+            self._metrics.jobs.labels(kind=lease.kind, outcome=outcome).inc()
+
+    async def _while_held(self, lease: Lease) -> None:
+        """Run the work beside its heartbeat; whichever ends first ends the other."""
+        work = asyncio.ensure_future(self._work(lease))
+        beats = asyncio.create_task(self._beat(lease))
+        try:
+            await asyncio.wait({work, beats}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+            else:
+                beats.result()
+        finally:
+            for task in (work, beats):
+                task.cancel()
+            await asyncio.gather(work, beats, return_exceptions=True)
+
+    async def _beat(self, lease: Lease) -> None:
+        """Beat three times a lease; stop the work where the lease is lost or could not be shown in time."""
+        loop = asyncio.get_running_loop()
+        shown = loop.time()
+        while True:
+            await asyncio.sleep(self._lease_seconds / 3)
+            try:
+                async with asyncio.timeout(self._lease_seconds / 3):
+                    await lease.beat()
+                shown = loop.time()
+            except (PyMongoError, TimeoutError) as error:
+                log.warning("jobs.heartbeat_failed", error=repr(error))
+                if loop.time() - shown > self._lease_seconds * 2 / 3:
+                    raise LeaseLostError(str(lease.id)) from error
+
+    async def _retry(self, lease: Lease) -> None:
+        wait = backoff(lease.tries, first=self._retry_first, most=self._retry_most)
+        with contextlib.suppress(LeaseLostError, PyMongoError):  # a takeover does it then
+            await lease.again(wait)
+
+    async def _give_back(self, lease: Lease) -> None:
+        with contextlib.suppress(LeaseLostError, PyMongoError):  # a takeover does it then
+            await lease.give_back()
+
+    async def _stop(self) -> None:
+        tasks = list(self._running.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._grace_seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

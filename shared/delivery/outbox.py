@@ -1,0 +1,184 @@
+"""The outbox: documents carry the events their change caused; a relay publishes them, at least once, in order.
+
+Fields of a document: `outbox` (records in order), `outboxAt` (only while something waits; sparse index), and
+`relay` (token of the relay that is publishing it now).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import PyMongoError
+
+from shared.contracts.cloudevents import Record, encode
+from shared.contracts.events import Event
+from shared.contracts.wire import utc_now
+from shared.delivery.standstill import Standstill
+from shared.wiring.metrics import Metrics
+from shared.wiring.tracing import current_traceparent
+
+Document = dict[str, Any]
+Publish = Callable[[Record], Awaitable[None]]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FAR = datetime(9999, 1, 1, tzinfo=UTC)
+SWEEP_LIMIT = 500
+NUDGES_LIMIT = 1000
+
+log = structlog.get_logger(__name__)
+
+
+class PublishError(Exception):
+    """The broker did not confirm a record; it stays in its outbox."""
+
+
+class Outbox:
+    """The events waiting in one collection, and the relay that publishes them.
+
+    `carry` and `carry_new` put events into a write; after the write call `nudge`. `run` sweeps what a crash
+    left behind. Both publish under a per-document lease, in order, and stop at the first failure.
+    """
+
+    def __init__(
+        self,
+        collection: AsyncCollection[Document],
+        publish: Publish,
+        *,
+        source: str,
+        metrics: Metrics,
+        lease: timedelta = timedelta(seconds=15),
+        sweep_every: timedelta = timedelta(seconds=1),
+        concurrency: int = 16,
+    ) -> None:
+        self._collection = collection
+        self._publish = publish
+        self._source = source
+        self._metrics = metrics
+        self._sweep_seconds = sweep_every.total_seconds()
+        self._standstill = Standstill(lease)
+        self._slots = asyncio.Semaphore(concurrency)
+        self._nudged: set[asyncio.Task[None]] = set()
+
+    async def ensure_indexes(self) -> None:
+        """Make the index the sweep reads."""
+        await self._collection.create_index("outboxAt", sparse=True)
+
+    def carry(self, update: Document, *events: Event) -> Document:
+        """Return `update` (operators, not a pipeline) with `events` appended to the document's outbox."""
+        if not events:
+            return update
+        merged = dict(update)
+        merged["$push"] = {**update.get("$push", {}), "outbox": {"$each": self._entries(events)}}
+        merged["$set"] = {**update.get("$set", {}), "outboxAt": utc_now()}
+        return merged
+
+    def carry_new(self, document: Document, *events: Event) -> Document:
+        """Return `document`, about to be inserted, with `events` in its outbox."""
+        if not events:
+            return document
+        return {**document, "outbox": self._entries(events), "outboxAt": utc_now()}
+
+    def nudge(self, document_id: object) -> None:
+        """Publish this document's events soon. Never blocks; under pressure the sweep does it instead."""
+        if len(self._nudged) >= NUDGES_LIMIT:
+            return
+        task = asyncio.create_task(self._relay_quietly(document_id))
+        self._nudged.add(task)
+        task.add_done_callback(self._nudged.discard)
+
+    async def run(self) -> None:
+        """Sweep until cancelled; a broker or database that is away only delays."""
+        failing = False
+        while True:
+            try:
+                await self.sweep()
+                failing = False
+            except (PublishError, PyMongoError) as error:
+                if not failing:
+                    log.warning("outbox.waits", collection=self._collection.name, error=repr(error))
+                failing = True
+            await asyncio.sleep(self._sweep_seconds)
+
+    async def flush(self) -> None:
+        """Wait for the publishing that is under way (used before a stop)."""
+        while self._nudged:
+            await asyncio.gather(*self._nudged, return_exceptions=True)
+
+    async def sweep(self) -> None:
+        """Publish what waits and nobody is publishing. Raises PublishError at the first failure."""
+        waiting = await self._collection.find(
+            {"outboxAt": {"$gte": EPOCH, "$lt": FAR}}, {"relay": 1, "outboxAt": 1}
+        ).to_list(SWEEP_LIMIT)
+        self._measure(waiting)
+        self._standstill.keep_only(document["_id"] for document in waiting)
+        for document in waiting:
+            held = document.get("relay")
+            if held is None or self._standstill.stands(document["_id"], held):
+                await self._relay(document["_id"], held)
+
+    async def _relay_quietly(self, document_id: object) -> None:
+        async with self._slots:
+            with contextlib.suppress(PublishError, PyMongoError):  # the sweep meets it again and says so
+                await self._relay(document_id, None)
+
+    async def _relay(self, document_id: object, held: str | None) -> None:
+        token = uuid4().hex
+        claim = {"_id": document_id, "outboxAt": {"$gte": EPOCH}, "relay": held}
+        if not (await self._collection.update_one(claim, {"$set": {"relay": token}})).modified_count:
+            return
+        if held is not None:
+            self._metrics.lease_takeovers.labels(kind="relay").inc()
+        document = await self._collection.find_one({"_id": document_id, "relay": token}, {"outbox": 1})
+        sent: list[str] = []
+        try:
+            for entry in (document or {}).get("outbox", []):
+                await self._publish(_record(entry))
+                sent.append(entry["id"])
+        finally:
+            await self._settle(document_id, token, sent)
+
+    async def _settle(self, document_id: object, token: str, sent: list[str]) -> None:
+        """Remove by id what was sent; clear the sweep's mark only where nothing is left; give the lease back."""
+        mine = {"_id": document_id, "relay": token}
+        await self._collection.update_one(mine, {"$pull": {"outbox": {"id": {"$in": sent}}}})
+        emptied = await self._collection.update_one(
+            {**mine, "outbox": {"$size": 0}}, {"$unset": {"outboxAt": "", "relay": "", "outbox": ""}}
+        )
+        if not emptied.modified_count:
+            await self._collection.update_one(mine, {"$unset": {"relay": ""}})
+
+    def _entries(self, events: tuple[Event, ...]) -> list[Document]:
+        return [self._entry(event) for event in events]
+
+    def _entry(self, event: Event) -> Document:
+        traced = event.model_copy(update={"traceparent": event.traceparent or current_traceparent()})
+        record = encode(traced, self._source)
+        return {
+            "id": event.id,
+            "topic": record.topic,
+            "key": record.key.decode(),
+            "headers": record.headers,
+            "value": None if record.value is None else record.value.decode(),
+        }
+
+    def _measure(self, waiting: list[Document]) -> None:
+        oldest = min((document["outboxAt"] for document in waiting), default=None)
+        age = 0.0 if oldest is None else max(0.0, (utc_now() - oldest).total_seconds())
+        labels = {"collection": self._collection.name}
+        self._metrics.outbox_documents.labels(**labels).set(len(waiting))
+        self._metrics.outbox_oldest_seconds.labels(**labels).set(age)
+
+
+def _record(entry: Document) -> Record:
+    value = entry["value"]
+    return Record(
+        topic=entry["topic"],
+        key=entry["key"].encode(),
+        headers=entry["headers"],
+        value=None if value is None else value.encode(),
+    )

@@ -1,0 +1,1 @@
+"""What every service is made of: settings, logs, metrics, connections, HTTP. No business rules."""

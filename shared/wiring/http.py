@@ -1,0 +1,157 @@
+"""HTTP as every service speaks it: one envelope, errors with codes, a body limit, health and metrics."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pymongo.errors import PyMongoError
+from starlette.exceptions import HTTPException
+
+from shared.contracts.wire import iso
+from shared.wiring.asgi import BodyLimit, Observed
+from shared.wiring.health import Health
+from shared.wiring.metrics import Metrics
+from shared.wiring.mongo import database_is_away
+
+MAX_BODY_BYTES = 256 * 1024
+RETRY_AFTER_SECONDS = 5
+
+log = structlog.get_logger(__name__)
+
+
+class ApiError(Exception):
+    """An answer other than success: a status, a code for programs, a message that says what to do next."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        fields: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+        self.fields = dict(fields) if fields else None
+        self.headers = dict(headers) if headers else None
+
+
+class Lifespan(Protocol):
+    """What runs around an application's life."""
+
+    def __call__(self, app: FastAPI) -> AbstractAsyncContextManager[None]:
+        """Return the context in which the application serves."""
+
+
+def answer(
+    data: object, message: str | None = None, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """Return `{"success": true, "message"?, "data"}`; times are written to the millisecond with a Z."""
+    body: dict[str, Any] = {"success": True}
+    if message is not None:
+        body["message"] = message
+    body["data"] = _jsonable(data)
+    return JSONResponse(body, status_code=status, headers=dict(headers) if headers else None)
+
+
+def _jsonable(data: object) -> Any:
+    return jsonable_encoder(data, exclude_none=True, custom_encoder={datetime: iso})
+
+
+def failure(error: ApiError) -> JSONResponse:
+    """Return `{"success": false, "message", "error": {"code", "fields"?}}`."""
+    detail: dict[str, Any] = {"code": error.code}
+    if error.fields:
+        detail["fields"] = error.fields
+    body = {"success": False, "message": error.message, "error": detail}
+    return JSONResponse(body, status_code=error.status, headers=error.headers)
+
+
+def make_app(title: str, metrics: Metrics, health: Health, lifespan: Lifespan) -> FastAPI:
+    """Return an application with the envelope, the limits and /health/live, /health/ready and /metrics."""
+    app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(PyMongoError, _database_error)
+    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
+    app.add_middleware(Observed, metrics=metrics)
+    _add_ops(app, metrics, health)
+    return app
+
+
+def _add_ops(app: FastAPI, metrics: Metrics, health: Health) -> None:
+    @app.get("/health/live", include_in_schema=False)
+    async def live() -> JSONResponse:
+        return JSONResponse({"status": "live"})
+
+    @app.get("/health/ready", include_in_schema=False)
+    async def ready() -> JSONResponse:
+        return JSONResponse(health.report(), status_code=200 if health.ready else 503)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def exposition() -> Response:
+        return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _api_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)  # noqa: S101
+    return failure(error)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    """Name each wrong field; a body that is no JSON at all gets a message of its own."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    errors = error.errors()
+    if any(e["type"] == "json_invalid" for e in errors):
+        return failure(ApiError(422, "INVALID_JSON", "The body is not valid JSON. Correct it and send it again."))
+    fields = {_field_name(e["loc"]): _plain(e) for e in errors}
+    names = ", ".join(sorted(fields))
+    return failure(ApiError(422, "VALIDATION_FAILED", f"Correct these fields and send again: {names}.", fields=fields))
+
+
+def _field_name(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location if part not in ("body", "query", "path", "header")) or "body"
+
+
+def _plain(error: Mapping[str, Any]) -> str:
+    if error["type"] == "missing":
+        return "This field is required."
+    return f"{str(error['msg']).removeprefix('Value error, ')}."
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    known = {
+        404: ("NOT_FOUND", "There is nothing at this address. Check the path."),
+        405: ("METHOD_NOT_ALLOWED", "This address does not take that method."),
+    }
+    code, message = known.get(error.status_code, ("HTTP_ERROR", str(error.detail)))
+    return failure(ApiError(error.status_code, code, message, headers=error.headers))
+
+
+async def _database_error(request: Request, error: Exception) -> Response:
+    if not database_is_away(error):
+        return await _unexpected(request, error)
+    log.warning("http.database_away", error=repr(error))
+    return failure(unavailable("The service can't reach its database."))
+
+
+def unavailable(what: str) -> ApiError:
+    """Return the 503 that asks the caller to come back shortly."""
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    message = f"{what} Nothing was stored; try again in {RETRY_AFTER_SECONDS} seconds."
+    return ApiError(503, "UNAVAILABLE", message, headers=headers)
+
+
+async def _unexpected(_: Request, error: Exception) -> Response:
+    log.error("http.unexpected", error=repr(error), exc_info=error)
+    return failure(ApiError(500, "INTERNAL", "Something went wrong on our side. Try again; if it stays, tell us."))

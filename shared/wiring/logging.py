@@ -1,0 +1,86 @@
+"""Logs: structlog, one event a line, JSON in production. Secrets and scripts never get here."""
+
+import logging
+import sys
+import time
+from typing import Literal
+
+import structlog
+
+_NOISY = ("faststream", "httpx", "httpcore", "pymongo", "urllib3", "uvicorn.access", "libav")
+
+_REPETITIVE = (
+    "aiokafka",
+    "aiokafka.conn",
+    "aiokafka.cluster",
+    "aiokafka.client",
+    "aiokafka.consumer.consumer",
+    "aiokafka.consumer.fetcher",
+    "aiokafka.consumer.group_coordinator",
+    "aiokafka.consumer.subscription_state",
+    "aiokafka.producer.producer",
+    "aiokafka.producer.sender",
+)
+
+
+class Sparse(logging.Filter):
+    """Lets one logger's same message pass once in PERIOD_SECONDS: a client repeats itself while a server is away."""
+
+    PERIOD_SECONDS = 30.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether this message has been silent for long enough."""
+        if record.levelno < logging.WARNING:
+            return False
+        now = time.monotonic()
+        key = str(record.msg)
+        if now < self._next.get(key, 0.0):
+            return False
+        self._next[key] = now + self.PERIOD_SECONDS
+        return True
+
+
+def configure_logging(service: str, level: str, style: Literal["json", "console"]) -> None:
+    """Send every log line of this process, of libraries too, to standard error in one format."""
+
+    def name_service(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        event["service"] = service
+        return event
+
+    shared: list[structlog.typing.Processor] = [
+        name_service,
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    final: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if style == "json":
+        final.append(structlog.processors.format_exc_info)
+    formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*final, renderer])
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("reelway.faststream").setLevel(logging.ERROR)
+    sparse = Sparse()
+    for name in _REPETITIVE:
+        logging.getLogger(name).addFilter(sparse)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,68 @@
+"""The metric catalogue: every series any service exposes, with its unit in its name."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+SHORT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+LONG = (0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 900, 1200, 1800, 2700, 3600)
+
+
+class Metrics:
+    """The series of one process, in a registry of its own so that several can live in one test."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"reelway_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"reelway_{name}", text, labels, registry=registry)
+
+        def histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...] = SHORT) -> Histogram:
+            return Histogram(f"reelway_{name}", text, labels, buckets=buckets, registry=registry)
+
+        # every service
+        self.http_requests = counter("http_requests_total", "HTTP answers", "method", "route", "status")
+        self.http_seconds = histogram("http_request_seconds", "Time to answer", "method", "route")
+        self.dependency_up = gauge("dependency_up", "1 while a dependency answers its probe", "dependency")
+        self.events_handled = counter("events_handled_total", "Events consumed", "topic", "type", "outcome")
+        self.event_seconds = histogram("event_handling_seconds", "Time to handle one event", "topic")
+        self.events_published = counter("events_published_total", "Events confirmed by Kafka", "topic")
+        self.unknown_events = counter("unknown_events_total", "Events of a type this version does not know", "topic")
+        self.dead_letters = counter("dead_letters_total", "Messages given up", "topic", "reason")
+        self.outbox_documents = gauge("outbox_documents", "Documents with unpublished events", "collection")
+        self.outbox_oldest_seconds = gauge("outbox_oldest_seconds", "Age of the oldest unpublished event", "collection")
+        self.jobs = counter("jobs_total", "Leased jobs ended", "kind", "outcome")
+        self.lease_takeovers = counter("lease_takeovers_total", "Leases taken from dead owners", "kind")
+
+        # gateway
+        self.videos_accepted = counter("videos_accepted_total", "Requests for videos accepted", "kind")
+        self.videos_ended = counter("videos_ended_total", "Attempts that ended", "status", "code")
+        self.video_seconds = histogram("video_seconds", "From request to ready", "kind", buckets=LONG)
+        self.webhooks = counter("webhooks_total", "Webhooks received", "purpose", "outcome")
+        self.logins = counter("logins_total", "Log-in attempts", "outcome")
+
+        # generator
+        self.dispatches = counter("dispatches_total", "Calls to the workflow engine", "workflow", "outcome")
+        self.dispatch_seconds = histogram("dispatch_seconds", "Time the workflow engine took to answer", "workflow")
+        self.callbacks = counter("callbacks_total", "Callbacks judged", "purpose", "outcome")
+
+        # media
+        self.transfers = counter("transfers_total", "Transfers ended", "outcome")
+        self.transfer_bytes = counter("transfer_bytes_total", "Bytes stored")
+        self.transfer_seconds = histogram("transfer_seconds", "Time a transfer took", buckets=LONG)
+        self.objects_swept = counter("objects_swept_total", "Orphaned objects deleted")
+
+        # notifier
+        self.streams = gauge("streams", "Open live streams")
+        self.notifications_stored = counter("notifications_stored_total", "Notifications stored", "type")
+        self.stream_events = counter("stream_events_total", "Events written to live streams", "type")
+        self.streams_cut = counter("streams_cut_total", "Streams ended by the server", "reason")
+
+    def render(self) -> bytes:
+        """Return every series in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,158 @@
+"""The life of one service process: what it is built of, started in order and stopped in order."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from pymongo.asynchronous.collection import AsyncCollection
+
+from shared.delivery.deadletters import DeliveryMiddleware
+from shared.delivery.inbox import Inbox, consumer_broker
+from shared.delivery.leases import Work, Workers
+from shared.delivery.outbox import Document, Outbox
+from shared.wiring.health import Health
+from shared.wiring.kafka import KafkaLink
+from shared.wiring.metrics import Metrics
+from shared.wiring.mongo import Mongo, database_is_away
+from shared.wiring.settings import CommonSettings
+
+PREPARE_AGAIN_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+Prepare = Callable[[], Awaitable[None]]
+
+
+class Runtime:
+    """Database, Kafka, inbox, outboxes and workers of one service, and the order in which they live.
+
+    Build it, register handlers on `inbox`, outboxes and workers, then use `lifespan` around the HTTP server.
+    The server answers at once; `prepare` (indexes, first data) is tried until the database lets it through, and
+    only then are events consumed and jobs done. Stopping goes the other way: consumers, workers, outbox, producer.
+    """
+
+    def __init__(self, service: str, settings: CommonSettings, mongo_url: str) -> None:
+        self.service = service
+        self.metrics = Metrics()
+        self.health = Health(self.metrics)
+        self.mongo = Mongo(mongo_url, service)
+        self.consumers = consumer_broker(settings, service)
+        self.kafka = KafkaLink(settings, service, self.metrics, self.consumers)
+        self.consumers.add_middleware(DeliveryMiddleware(service, self.kafka.publish, self.metrics))
+        self.inbox = Inbox(self.consumers, service, self.metrics)
+        self._outboxes: list[Outbox] = []
+        self._workers: list[Workers] = []
+        self._loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._prepared = False
+
+    def outbox(self, collection: AsyncCollection[Document], **options: Any) -> Outbox:
+        """Return the outbox of `collection`, swept while the service lives."""
+        outbox = Outbox(collection, self.kafka.publish, source=self.service, metrics=self.metrics, **options)
+        self._outboxes.append(outbox)
+        return outbox
+
+    def workers(
+        self,
+        collection: AsyncCollection[Document],
+        work: Work,
+        *,
+        concurrency: int,
+        lease: timedelta,
+        **options: Any,
+    ) -> Workers:
+        """Return the workers of `collection`'s jobs, working while the service lives."""
+        workers = Workers(collection, work, metrics=self.metrics, concurrency=concurrency, lease=lease, **options)
+        self._workers.append(workers)
+        return workers
+
+    def also_run(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `loop` (endless) from the end of the preparation until the stop."""
+        self._loops.append(loop)
+
+    def watch_dependencies(self, *, kafka_required: bool) -> None:
+        """Probe the database (always needed) and Kafka."""
+        self.health.watch("database", self.mongo.ping, required=True)
+        self.health.watch("preparation", self._probe_preparation, required=True)
+        self.health.watch("kafka", self.kafka.probe, required=kafka_required)
+
+    def say_stopping(self) -> None:
+        """Mark the process as no longer ready; called at the stop signal."""
+        self.health.stopping = True
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, prepare: Prepare) -> AsyncIterator[None]:
+        """Live: probe, prepare, then consume and work; at the end stop all of it in order."""
+        probing = self._start(self.health.run())
+        life = self._start(self._live(prepare))
+        try:
+            yield
+        finally:
+            self.health.stopping = True
+            await _end(life)
+            await _end(probing)
+            await self.mongo.close()
+
+    async def _live(self, prepare: Prepare) -> None:
+        await self._prepare(prepare)
+        link = self._start(self.kafka.run())
+        sweeps = [self._start(outbox.run()) for outbox in self._outboxes]
+        work = [self._start(loop()) for loop in (*(w.run for w in self._workers), *self._loops)]
+        try:
+            await asyncio.wait({link, *sweeps, *work})  # for ever: unlike gather it leaves the order of ending to us
+        finally:
+            await self.kafka.stop_consuming()
+            await _end(*work)
+            await self._flush()
+            await _end(*sweeps, link)
+
+    async def _prepare(self, prepare: Prepare) -> None:
+        while not self._prepared:
+            try:
+                await self._ensure_indexes()
+                await prepare()
+                self._prepared = True
+            except Exception as error:
+                if not database_is_away(error):
+                    raise
+                log.warning("start.waits_for_database", error=repr(error))
+                await asyncio.sleep(PREPARE_AGAIN_SECONDS)
+
+    async def _ensure_indexes(self) -> None:
+        for outbox in self._outboxes:
+            await outbox.ensure_indexes()
+        for workers in self._workers:
+            await workers.ensure_indexes()
+
+    async def _probe_preparation(self) -> None:
+        if not self._prepared:
+            raise RuntimeError("not prepared yet")
+
+    async def _flush(self) -> None:
+        with contextlib.suppress(TimeoutError):  # what is left waits for the next start's sweep
+            async with asyncio.timeout(2):
+                for outbox in self._outboxes:
+                    await outbox.flush()
+
+    def _start(self, loop: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(loop)
+        task.add_done_callback(self._end_process_on_crash)
+        return task
+
+    def _end_process_on_crash(self, task: asyncio.Task[None]) -> None:
+        """A service that lost one of its loops is half dead: stop it, so that it is started again whole."""
+        if task.cancelled() or task.exception() is None or self.health.stopping:
+            return
+        log.critical("loop.crashed", error=repr(task.exception()), exc_info=task.exception())
+        self.health.stopping = True
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
