@@ -47,6 +47,7 @@ def consumer_broker(settings: CommonSettings, service: str) -> KafkaBroker:
         log_level=logging.DEBUG,
         parser=_parse,
         decoder=_decode,
+        specification_url="kafka:9092",  # what AsyncAPI shows: where the real brokers are is nobody's business
     )
 
 

@@ -53,7 +53,11 @@ class Lifespan(Protocol):
 def answer(
     data: object, message: str | None = None, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """Return `{"success": true, "message"?, "data"}`; times are written to the millisecond with a Z."""
+    """Return `{"success": true, "message"?, "data"}`; times are written to the millisecond with a Z.
+
+    Names of `data` itself stay where they hold None (`nextCursor: null` says that there is no more); deeper down
+    they are left out.
+    """
     body: dict[str, Any] = {"success": True}
     if message is not None:
         body["message"] = message
@@ -62,6 +66,12 @@ def answer(
 
 
 def _jsonable(data: object) -> Any:
+    if isinstance(data, Mapping):
+        return {name: _jsonable_within(value) for name, value in data.items()}
+    return _jsonable_within(data)
+
+
+def _jsonable_within(data: object) -> Any:
     return jsonable_encoder(data, exclude_none=True, custom_encoder={datetime: iso})
 
 

@@ -28,7 +28,9 @@ Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 class CommonSettings(BaseSettings):
     """What every service reads. A field's name is its variable's name in lower case, unless an alias says otherwise."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
     kafka_idempotence: bool = Field(default=True, description="Off where the broker has no idempotent producer.")

@@ -1,0 +1,82 @@
+"""Tells the caller how a run went: progress on the way, completion or failure at the end."""
+
+import asyncio
+from typing import Any
+
+from deploy.local.workflow.callbacks import Callbacks
+from deploy.local.workflow.executions import CallbackRecord, Execution, ExecutionStore, Purpose, now
+from deploy.local.workflow.fault_book import FaultBook
+from deploy.local.workflow.faults import CallbackTwice, ErrorAfterComplete
+from deploy.local.workflow.files import VideoFiles
+
+
+class Outcomes:
+    """Settles executions: what is owed to the caller is sent until it is delivered or refused."""
+
+    def __init__(self, callbacks: Callbacks, store: ExecutionStore, book: FaultBook, files: VideoFiles) -> None:
+        self._callbacks, self._store, self._book, self._files = callbacks, store, book, files
+
+    async def tell_progress(self, execution: Execution, percent: int, message: str) -> None:
+        """Report progress; tried once, a report that is lost is not missed."""
+        body = {
+            "videoId": execution.video_id,
+            "attempt": execution.body.get("attempt"),
+            "executionId": execution.id,
+            "progress": percent,
+            "message": message,
+        }
+        await self._callbacks.send(execution, "progress", body, f"progress-{execution.id}-{percent}", once=True)
+
+    def end_with_error(self, execution: Execution, message: str) -> None:
+        """Record that a run failed; its caller is owed the news."""
+        execution.status, execution.stopped_at = "error", now()
+        execution.error_message, execution.owes = message, "error"
+        self._store.save(execution)
+
+    async def settle(self, execution: Execution) -> None:
+        """Deliver what is owed. A run whose result is refused for good ends as failed, without another callback."""
+        if execution.owes == "error":
+            await self._send(execution, "error", self._error_body(execution, execution.error_message))
+            execution.owes = None
+        elif execution.owes == "complete":
+            records = await self._send(execution, "complete", self._completion_body(execution))
+            self._close(execution, records)
+            late = self._book.strike(ErrorAfterComplete, execution.names)
+            if late is not None:
+                await self._send(execution, "error", self._error_body(execution, late.message))
+        self._store.save(execution)
+
+    def _close(self, execution: Execution, records: list[CallbackRecord]) -> None:
+        undelivered = next((record for record in records if record.outcome != "delivered"), None)
+        execution.owes, execution.stopped_at = None, now()
+        execution.status = "success" if undelivered is None else "error"
+        if undelivered is not None:
+            execution.error_message = f"The completion callback was not accepted ({undelivered.outcome})"
+        self._store.save(execution)
+
+    async def _send(self, execution: Execution, purpose: Purpose, body: dict[str, Any]) -> list[CallbackRecord]:
+        key = f"{'done' if purpose == 'complete' else purpose}-{execution.id}"
+        twice = self._book.strike(CallbackTwice, execution.names)
+        if twice is not None and twice.together:
+            pair = [self._callbacks.send(execution, purpose, body, key) for _ in range(2)]
+            sent = await asyncio.gather(*pair)
+        else:
+            sent = [await self._callbacks.send(execution, purpose, body, key) for _ in range(2 if twice else 1)]
+        return [record for record in sent if record is not None]
+
+    def _error_body(self, execution: Execution, message: str | None) -> dict[str, Any]:
+        return {"errorMessage": message, "executionId": execution.id}
+
+    def _completion_body(self, execution: Execution) -> dict[str, Any]:
+        result = execution.result
+        if result is None:
+            raise LookupError(f"execution {execution.id} owes a result it does not have")
+        # A run that is taken up by another start may be served from another address by now.
+        result.video_url = self._files.url(execution.id)
+        return {
+            "videoId": execution.video_id,
+            "status": "ready",
+            "videoUrl": result.video_url,
+            "executionId": execution.id,
+            "metadata": {"size": result.size, "format": "mp4", "duration": result.duration},
+        }

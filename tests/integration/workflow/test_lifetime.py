@@ -1,0 +1,144 @@
+"""Kills, stops and restarts; n8n's API; callers who must prove themselves."""
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from deploy.local.workflow.signatures import signature_headers
+from tests.driving import eventually
+from tests.integration.workflow.conftest import SECRET, EngineProcess, Job, Post, Receiver, running_engine
+
+NewJob = Callable[[EngineProcess], Job]
+
+
+async def test_a_run_that_was_killed_fails_at_the_next_start(tmp_path: Path, new_job: NewJob) -> None:
+    with running_engine(tmp_path) as engine:
+        job = new_job(engine)
+        await job.fault({"kind": "slow", "seconds": 60})
+        execution_id = (await job.call()).json()["executionId"]
+        await eventually(_posted(lambda: job.posts("progress")), "the run is on its way")
+        engine.kill()
+    with running_engine(tmp_path) as engine:
+        job.engine = engine
+        run = await eventually(job.ended, "the run ends")
+        assert (run["id"], run["status"]) == (execution_id, "error")
+        (post,) = job.posts("error")
+        assert post.body == {
+            "errorMessage": "Workflow did not finish, possible out-of-memory issue",
+            "executionId": execution_id,
+        }
+        assert post.token == f"{job.name}-token"
+        assert int((await new_job(engine).call()).json()["executionId"]) > int(execution_id)
+    assert job.posts("complete") == []
+
+
+async def test_a_result_that_was_not_delivered_yet_is_delivered_after_a_kill(
+    tmp_path: Path, new_job: NewJob, receiver: Receiver
+) -> None:
+    with running_engine(tmp_path) as engine:
+        job = new_job(engine)
+        receiver.answers[f"{job.name}/complete"] = [503] * 3
+        await job.call()
+        await eventually(_posted(lambda: job.posts("complete")), "delivery is tried")
+        engine.kill()
+    receiver.answers[f"{job.name}/complete"] = []
+    with running_engine(tmp_path) as engine:
+        job.engine = engine
+        assert (await eventually(job.ended, "the run ends"))["status"] == "success"
+        path = job.posts("complete")[-1].body["videoUrl"].rpartition("/")[2]
+        assert (await engine.http.get(f"/files/{path}")).status_code == 200
+    assert len({post.headers["idempotency-key"] for post in job.posts("complete")}) == 1
+    assert job.posts("error") == []
+
+
+async def test_it_stops_at_once_and_cleanly(tmp_path: Path, new_job: NewJob) -> None:
+    with running_engine(tmp_path, WORKFLOW_FRAME_SIZE="1280x720") as engine:
+        job = new_job(engine)
+        await job.call(body="A long sentence to be shown. " * 30)
+        await eventually(_posted(lambda: job.posts("progress")), "the run is on its way")
+        began = time.monotonic()
+        assert engine.terminate() == 0
+        assert time.monotonic() - began < 5
+    stored = [json.loads(file.read_text()) for file in (tmp_path / "executions").glob("*.json")]
+    assert [run["status"] for run in stored] == ["running"]
+    assert list((tmp_path / "files").iterdir()) == []
+
+
+async def test_the_public_api_tells_about_executions(tmp_path: Path, new_job: NewJob) -> None:
+    key = {"x-n8n-api-key": "the-key"}
+    with running_engine(tmp_path, WORKFLOW_API_KEY="the-key") as engine:
+        assert (await engine.http.get("/api/v1/executions")).status_code == 401
+        wrong = await engine.http.get("/api/v1/executions", headers={"x-n8n-api-key": "no"})
+        assert (wrong.status_code, wrong.json()) == (401, {"message": "unauthorized"})
+
+        done, failed = new_job(engine), new_job(engine)
+        await failed.fault({"kind": "fail", "message": "No avatar"})
+        for job in (done, failed):
+            await job.call()
+            await eventually(job.ended, "the run ends")
+
+        listed = (await engine.http.get("/api/v1/executions", headers=key)).json()
+        assert [one["status"] for one in listed["data"]] == ["error", "success"]
+        assert listed["nextCursor"] is None
+        page = (await engine.http.get("/api/v1/executions?limit=1", headers=key)).json()
+        rest = await engine.http.get(f"/api/v1/executions?limit=1&cursor={page['nextCursor']}", headers=key)
+        assert [one["id"] for one in page["data"] + rest.json()["data"]] == [one["id"] for one in listed["data"]]
+        only = (await engine.http.get("/api/v1/executions?status=error&includeData=true", headers=key)).json()["data"]
+        assert [one["data"]["resultData"]["error"]["message"] for one in only] == ["No avatar"]
+
+        execution_id = (await done.run())["id"]
+        shown = (await engine.http.get(f"/api/v1/executions/{execution_id}?includeData=true", headers=key)).json()
+        assert (shown["id"], shown["finished"], shown["mode"]) == (execution_id, True, "webhook")
+        nodes = shown["data"]["resultData"]["runData"]
+        assert nodes["Webhook"][0]["data"]["main"][0][0]["json"]["body"]["requestId"] == f"video_{done.name}"
+        assert nodes["Render"][0]["data"]["main"][0][0]["json"]["videoUrl"].endswith(f"/files/{execution_id}.mp4")
+        assert "token" not in json.dumps(shown)
+        assert (await engine.http.get("/api/v1/executions/77", headers=key)).status_code == 404
+        assert (await engine.http.post(f"/api/v1/executions/{execution_id}/stop", headers=key)).status_code == 500
+
+
+async def test_a_run_can_be_stopped_and_nobody_is_called(engine: EngineProcess, job: Job) -> None:
+    await job.fault({"kind": "slow", "seconds": 60})
+    execution_id = (await job.call()).json()["executionId"]
+    await eventually(_posted(lambda: job.posts("progress")), "the run is on its way")
+    stopped = (await engine.http.post(f"/api/v1/executions/{execution_id}/stop")).json()
+    assert (stopped["status"], stopped["finished"]) == ("canceled", False)
+    assert stopped["stoppedAt"] is not None
+    assert job.posts("complete", "error") == []
+
+
+async def test_callers_must_prove_themselves_if_asked_to(tmp_path: Path, new_job: NewJob) -> None:
+    with running_engine(tmp_path, WORKFLOW_VERIFY="true", WORKFLOW_ANSWER="default") as engine:
+        job = new_job(engine)
+        refused = await job.call()
+        assert (refused.status_code, refused.text) == (403, "Authorization data is wrong!")
+        raw = json.dumps(job.body()).encode()
+        signed = await engine.http.post(
+            "/webhook/generate-video", content=raw, headers=signature_headers(SECRET, "id-1", raw)
+        )
+        assert (signed.status_code, signed.json()) == (200, {"message": "Workflow was started"})
+        calls = (await engine.http.get("/control/calls")).json()["calls"]
+        assert [(call["signature"], call["answer"]) for call in calls] == [("none", 403), ("valid", 200)]
+
+
+async def test_faults_are_set_listed_and_cleared(tmp_path: Path) -> None:
+    fault = {"kind": "slow", "seconds": 1.0}
+    with running_engine(tmp_path) as engine:
+        await engine.http.put("/control/faults", json={"faults": [fault]})
+        await engine.http.put("/control/faults", params={"job": "A title / with signs?"}, json={"faults": [fault]})
+        assert (await engine.http.get("/control/faults")).json() == {
+            "faults": {"*": [fault], "A title / with signs?": [fault]}
+        }
+        await engine.http.delete("/control/faults", params={"job": "A title / with signs?"})
+        assert (await engine.http.get("/control/faults")).json() == {"faults": {"*": [fault]}}
+        assert (await engine.http.delete("/control/faults")).json() == {"faults": {}}
+        misspelt = await engine.http.put("/control/faults", json={"faults": [{"kind": "slow", "secs": 1}]})
+        assert misspelt.status_code == 422
+
+
+def _posted(look: Callable[[], list[Post]]) -> Callable[[], Awaitable[list[Post]]]:
+    async def ask() -> list[Post]:
+        return look()
+
+    return ask
