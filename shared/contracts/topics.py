@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Literal
 
 RETENTION = timedelta(days=7)
+LARGEST_RECORD_BYTES = 2 * 1024 * 1024
+"""What a dead letter may hold: the largest record brokers take by default, and the headers that explain it."""
 SERVICES = ("gateway", "generator", "media", "notifier")
 
 
@@ -16,13 +18,16 @@ class TopicSpec:
     partitions: int
     cleanup: Literal["delete", "compact"] = "delete"
     retention: timedelta = RETENTION
+    largest_bytes: int | None = None
 
     @property
     def config(self) -> dict[str, str]:
         """The topic's settings in the broker's own words."""
         if self.cleanup == "compact":
             return {"cleanup.policy": "compact"}
+        largest = {} if self.largest_bytes is None else {"max.message.bytes": str(self.largest_bytes)}
         return {
+            **largest,
             "cleanup.policy": "delete",
             "retention.ms": str(int(self.retention.total_seconds() * 1000)),
         }
@@ -38,7 +43,7 @@ NOTIFICATIONS = TopicSpec("notifications", partitions=6)
 
 def dead_letters(service: str) -> TopicSpec:
     """Return the topic that holds what `service` gave up on."""
-    return TopicSpec(f"{service}.dlq", partitions=1, retention=timedelta(days=30))
+    return TopicSpec(f"{service}.dlq", partitions=1, retention=timedelta(days=30), largest_bytes=LARGEST_RECORD_BYTES)
 
 
 ALL: tuple[TopicSpec, ...] = (

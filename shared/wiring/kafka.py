@@ -6,12 +6,12 @@ import contextlib
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyExistsError, for_code
 from faststream.kafka import KafkaBroker
 
 from shared.contracts.cloudevents import Record, encode
 from shared.contracts.events import Event
-from shared.contracts.topics import ALL, TopicSpec
+from shared.contracts.topics import ALL, LARGEST_RECORD_BYTES, TopicSpec
 from shared.delivery.outbox import PublishError
 from shared.wiring.metrics import Metrics
 from shared.wiring.settings import CommonSettings
@@ -56,6 +56,8 @@ class KafkaLink:
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
                 await self._producer.send_and_wait(record.topic, record.value, record.key, headers=headers)
+        except MessageSizeTooLargeError as error:
+            raise PublishError(repr(error)) from error  # the record's fault: the connection is well
         except (KafkaError, TimeoutError, OSError) as error:
             self._reachable = False  # nothing more until topics and clients have been looked after
             raise PublishError(repr(error)) from error
@@ -94,6 +96,7 @@ class KafkaLink:
             acks="all",
             enable_idempotence=self._settings.kafka_idempotence,
             request_timeout_ms=REQUEST_MS,
+            max_request_size=LARGEST_RECORD_BYTES,
             client_id=f"reelway-{self._service}",
         )
         self._producer = producer

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import Callable, Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
 
 GRACEFUL_SECONDS = 8
+UNREAD_SECONDS = 60
 
 
 class _Server(uvicorn.Server):
@@ -33,10 +35,19 @@ def serve(app: ASGIApp, host: str, port: int, *, on_stop: Callable[[], None]) ->
         timeout_keep_alive=30,
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(_Server(config), on_stop))
+        runner.run(_serve(_Server(config), _listen(config), on_stop))
 
 
-async def _serve(server: _Server, on_stop: Callable[[], None]) -> None:
+def _listen(config: uvicorn.Config) -> socket.socket:
+    """Bind; connections whose peer vanished, or takes nothing any more, are dropped by the system after a while."""
+    listening = config.bind_socket()
+    listening.set_inheritable(False)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
+    return listening
+
+
+async def _serve(server: _Server, listening: socket.socket, on_stop: Callable[[], None]) -> None:
     def stop() -> None:
         on_stop()
         server.should_exit = True
@@ -44,4 +55,4 @@ async def _serve(server: _Server, on_stop: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop)
-    await server.serve()
+    await server.serve(sockets=[listening])

@@ -1,0 +1,47 @@
+# Everything here works on a fresh clone: the virtual environment is made, and kept in step with the lock files, first.
+# Paths are relative on purpose: the repository may lie in a folder with a space in its name.
+
+PYTHON ?= python3
+ARGS ?=
+INSTALL = exec "$(PYTHON)" -I deploy/local/install.py
+DEV = runtime engines dev
+
+.DEFAULT_GOAL := help
+.PHONY: help up down test lint format bench lock
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+# exec, so that a SIGTERM which make passes on reaches the stack and not a shell around it.
+up: ## Start Reelway on this machine; Ctrl-C stops it
+	@$(INSTALL) runtime engines -- -m deploy.local up
+
+down: ## Stop the Reelway that runs elsewhere on this machine
+	@$(INSTALL) runtime engines -- -m deploy.local down
+
+test: ## Run the tests; ARGS="tests/unit -k name" picks some
+	@$(INSTALL) $(DEV) -- -m pytest $(ARGS)
+
+lint: ## Check style, types, imports and the lock files
+	@$(INSTALL) $(DEV)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	@! grep -nE 'https?://|^--(index|extra|find|trusted)' requirements/*.txt || { echo 'A lock file names a package index.'; exit 1; }
+
+format: ## Put the code into the house's format
+	@$(INSTALL) $(DEV)
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: ## Take the performance figures
+	@$(INSTALL) $(DEV) -- -m tests.bench $(ARGS)
+
+lock: ## Write the lock files anew from requirements/*.in; ARGS=--upgrade takes newer releases
+	@tool="$$(mktemp -d)" && trap 'rm -rf "$$tool"' EXIT && \
+	"$(PYTHON)" -m venv "$$tool" && "$$tool/bin/pip" install --quiet uv && \
+	for set in $(DEV); do \
+		"$$tool/bin/uv" pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
+			$(ARGS) requirements/$$set.in --output-file requirements/$$set.txt || exit 1; \
+	done

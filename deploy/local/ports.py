@@ -1,0 +1,85 @@
+"""Which port each process listens on: the usual one where it is free, else the next free one."""
+
+import random
+import socket
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+_FIRST, _LAST = 15_000, 32_000
+
+
+class PortTaken(Exception):
+    """A port that was asked for by name is in use."""
+
+
+def choose_ports(preferred: Mapping[str, int], fixed: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Return a free loopback port for every name: its preferred one or the nearest free one above it.
+
+    Ports in `fixed` are taken as they are: PortTaken if one is in use. The preferred ports that are free go to their
+    owners before any replacement is looked for, so one taken port does not move its neighbours.
+    """
+    fixed = fixed or {}
+    with ExitStack() as held:
+        chosen = {}
+        for name, port in fixed.items():
+            if not _hold(held, port):
+                raise PortTaken(f"port {port}, set for {name}, is in use")
+            chosen[name] = port
+        wanted = {name: port for name, port in preferred.items() if name not in fixed}
+        chosen |= {name: port for name, port in wanted.items() if _hold(held, port)}
+        for name, port in wanted.items():
+            if name not in chosen:
+                chosen[name] = _next_free(held, port)
+        return chosen
+
+
+def free_ports(names: Iterable[str]) -> dict[str, int]:
+    """Return a random free loopback port for every name, for tests that run side by side."""
+    with ExitStack() as held:
+        return {name: _random_free(held) for name in names}
+
+
+def free_port() -> int:
+    """Return one random free loopback port."""
+    return free_ports(["it"])["it"]
+
+
+def _hold(held: ExitStack, port: int) -> bool:
+    """Bind the port until all are chosen, so that no two names get the same one."""
+    probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((LOOPBACK, port))
+        probe.listen(1)  # merely bound ones share the port with each other
+    except OSError:
+        probe.close()
+        return False
+    held.callback(probe.close)
+    return True
+
+
+def _next_free(held: ExitStack, after: int) -> int:
+    for port in range(after + 1, min(after + 200, 65_536)):
+        if _hold(held, port):
+            return port
+    return _random_free(held)
+
+
+def _random_free(held: ExitStack) -> int:
+    # Never one of the ports the kernel hands to outgoing connections: a process that is killed and started again
+    # on its port would sometimes find a client's socket sitting there.
+    last = min(_LAST, _first_outgoing_port() - 1)
+    for _ in range(1_000):
+        port = random.randint(min(_FIRST, last - 1_000), last)  # noqa: S311 - no secret
+        if _hold(held, port):
+            return port
+    raise PortTaken("no free port found on 127.0.0.1")
+
+
+def _first_outgoing_port() -> int:
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:
+        return 32_768

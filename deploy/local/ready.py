@@ -1,0 +1,58 @@
+"""Ready checks: each asks a program in its own protocol and raises NotReady with the reason."""
+
+import asyncio
+import logging
+
+import httpx
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from deploy.local.processes import NotReady
+
+_ANSWER_SECONDS = 2.0
+# A broker that is not there yet is what these checks are for, not news.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+async def kafka(bootstrap_servers: str) -> None:
+    """Pass when the broker lists its topics."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=int(_ANSWER_SECONDS * 1000))
+    try:
+        await admin.start()
+        await admin.list_topics()
+    except (KafkaError, OSError) as error:
+        raise NotReady(f"Kafka: {error}") from error
+    finally:
+        await admin.close()
+
+
+async def mongo(url: str) -> None:
+    """Pass when the database answers a ping."""
+    await asyncio.to_thread(_ping_mongo, url)
+
+
+def _ping_mongo(url: str) -> None:
+    """In a thread: the asyncio client leaves sockets open when it is closed while it is connecting."""
+    timeout_ms = int(_ANSWER_SECONDS * 1000)
+    client: MongoClient[dict[str, object]] = MongoClient(
+        url, serverSelectionTimeoutMS=timeout_ms, socketTimeoutMS=timeout_ms
+    )
+    try:
+        client.admin.command("ping")
+    except PyMongoError as error:
+        raise NotReady(f"MongoDB: {error}") from error
+    finally:
+        client.close()
+
+
+async def http(url: str) -> None:
+    """Pass when a GET of the URL answers 200."""
+    async with httpx.AsyncClient(timeout=_ANSWER_SECONDS, trust_env=False) as client:
+        try:
+            answer = await client.get(url)
+        except httpx.HTTPError as error:
+            raise NotReady(f"no answer from {url}: {error or type(error).__name__}") from error
+    if answer.status_code != httpx.codes.OK:
+        raise NotReady(f"{url} answers {answer.status_code} {answer.text[:300]}")

@@ -1,0 +1,75 @@
+"""The four services as programs of the stack, and the settings each is given."""
+
+import sys
+from functools import partial
+
+from deploy.local import ready
+from deploy.local.processes import Program
+from deploy.local.site import ENGINE_VARIABLES, REPOSITORY, SERVICES, Site, inherited
+
+WEBHOOK_PATHS = {"VIDEO_CREATION_WEBHOOK_URL": "create-video", "GENERATE_VIDEO_WEBHOOK_URL": "generate-video"}
+"""Where the workflow engine takes its calls."""
+
+
+def service(site: Site, name: str) -> Program:
+    """Return the program of a service, with every setting it needs to work with the rest of this site."""
+    return Program(
+        name=name,
+        argv=[sys.executable, "-m", f"services.{name}"],
+        env=settings(site, name),
+        folder=REPOSITORY,
+        url=site.url(name),
+        check=partial(ready.http, f"http://{site.own_address(name)}/health/ready"),
+    )
+
+
+def settings(site: Site, name: str) -> dict[str, str]:
+    """Return the whole environment of a service; what is for another service's eyes only is not in it."""
+    own = {**defaults(site, name), **inherited(site), **addresses(site, name)}
+    foreign = {f"{other.upper()}_MONGO_URL" for other in SERVICES if other != name}
+    return {variable: value for variable, value in own.items() if variable not in foreign}
+
+
+def defaults(site: Site, name: str) -> dict[str, str]:
+    """Return the settings a caller may replace by setting the variable."""
+    settings = {
+        "PYTHONUNBUFFERED": "1",
+        "LOG_FORMAT": "console",
+        "WEBHOOK_SECRETS": site.credentials.webhook_secret,
+        "PUBLIC_URL": site.url("gateway"),
+        "FETCH_ALLOWED_NETWORKS": "127.0.0.0/8",
+        f"{name.upper()}_HOST": "127.0.0.1",
+    }
+    if "s3" in site.engines:
+        settings |= {
+            "S3_PUBLIC_ENDPOINT": site.url("s3"),
+            "S3_ACCESS_KEY": site.credentials.s3_access_key,
+            "S3_SECRET_KEY": site.credentials.s3_secret_key,
+        }
+    if "kafka" in site.engines:
+        settings["KAFKA_IDEMPOTENCE"] = "false"
+    if name == "gateway":
+        settings |= {
+            "DEMO_EMAIL": site.credentials.demo_email,
+            "DEMO_PASSWORD": site.credentials.demo_password,
+        }
+    return settings
+
+
+def addresses(site: Site, name: str) -> dict[str, str]:
+    """Return where everything is: the stack decides that, from what is real and what it started itself."""
+    found = {f"{name.upper()}_PORT": str(site.ports[name])}
+    found["NOTIFIER_URL"] = site.url("notifier")
+    found["JWKS_URL"] = f"{site.url('gateway')}/.well-known/jwks.json"
+    for engine in site.engines:
+        # With only one of the two webhook addresses set, the other is the engine's.
+        for variable in ENGINE_VARIABLES[engine]:
+            if not site.environ.get(variable):
+                found[variable] = _engine_address(site, engine, variable)
+    return found
+
+
+def _engine_address(site: Site, engine: str, variable: str) -> str:
+    if engine == "workflow":
+        return f"{site.url(engine)}/webhook/{WEBHOOK_PATHS[variable]}"
+    return site.url(engine)

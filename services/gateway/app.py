@@ -1,0 +1,171 @@
+"""The composition root: the only place that builds things."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from services.gateway import handlers
+from services.gateway.headers import SafeHeaders
+from services.gateway.notifier import Notifier
+from services.gateway.objects import SignedUrls
+from services.gateway.origins import Origins
+from services.gateway.passwords import Passwords
+from services.gateway.routes import auth, catalog, notifications, requests, studio, videos, webhooks
+from services.gateway.routes.access import Access
+from services.gateway.routes.openapi import serve_openapi
+from services.gateway.routes.refusals import add_refusals
+from services.gateway.settings import GatewaySettings
+from services.gateway.signing import Signer
+from services.gateway.store import Store
+from services.gateway.straight import StraightSender
+from services.gateway.view import View
+from services.gateway.webhook_access import WebhookAccess
+from services.gateway.workflow.callbacks import Callbacks
+from services.gateway.workflow.lifecycle import Lifecycle
+from services.gateway.workflow.logins import Limits, Logins
+from services.gateway.workflow.progress_reports import ProgressReports
+from services.gateway.workflow.quota import Quota
+from services.gateway.workflow.requests import Requests
+from services.gateway.workflow.start import Start
+from shared.contracts import events
+from shared.wiring.asyncapi import serve_asyncapi
+from shared.wiring.http import make_app
+from shared.wiring.runtime import Runtime
+
+PUBLISHED = (
+    events.VideoRequested,
+    events.VideoImportRequested,
+    events.VideoRetryRequested,
+    events.VideoCancelled,
+    events.VideoDeleted,
+    events.CompletionReported,
+    events.WorkflowErrorReported,
+    events.ProgressReported,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The built service: its application, and what to call when it is asked to stop."""
+
+    app: FastAPI
+    runtime: Runtime
+    notifier: Notifier
+
+    def say_stopping(self) -> None:
+        """Go unready and end the live streams, which would hold up the stop."""
+        self.runtime.say_stopping()
+        self.notifier.close_streams()
+
+
+def build(settings: GatewaySettings) -> Gateway:
+    """Return the gateway; nothing connects before its application is started."""
+    runtime = Runtime("gateway", settings, settings.gateway_mongo_url)
+    store = Store(runtime, settings)
+    signer = Signer()
+    logins = Logins(
+        store.accounts, store.sessions, store.throttle, Passwords(), signer, runtime.metrics, _limits(settings)
+    )
+    view = View(store.videos, store.history, runtime.metrics)
+    handlers.register(runtime.inbox, view, store.catalog)
+    runtime.also_run(view.progress.run)
+    notifier = Notifier(settings.notifier_url, settings.streams_per_user, runtime.metrics)
+    start = Start(settings, store, signer, logins)
+    storage = httpx.AsyncClient(timeout=2, trust_env=False)
+    _watch(runtime, settings, notifier, storage)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with runtime.lifespan(start.prepare):
+            yield
+        await notifier.close()
+        await storage.aclose()
+
+    app = make_app("Reelway gateway", runtime.metrics, runtime.health, lifespan)
+    _add_routes(app, settings, runtime, store, signer, logins, notifier)
+    serve_asyncapi(app, runtime.consumers, "gateway", PUBLISHED)
+    _add_middleware(app, settings)
+    return Gateway(app, runtime, notifier)
+
+
+def _add_routes(
+    app: FastAPI,
+    settings: GatewaySettings,
+    runtime: Runtime,
+    store: Store,
+    signer: Signer,
+    logins: Logins,
+    notifier: Notifier,
+) -> None:
+    access = Access(signer, Origins(settings.public_url, settings.cors_origins))
+    urls = _signed_urls(settings)
+    quota = Quota(store.videos, settings.video_quota)
+    accepting = Requests(store.videos, quota, runtime.metrics, settings.expected_duration)
+    lifecycle = Lifecycle(store.videos, quota, runtime.metrics, settings.expected_duration)
+    callbacks = Callbacks(store.receipts, store.videos, store.history, runtime.metrics)
+    progress = ProgressReports(store.receipts, store.videos, StraightSender(runtime.kafka.send), runtime.metrics)
+    gate = WebhookAccess(settings.webhook_secrets)
+    routers = (
+        auth.router(logins, access, signer, secure=settings.public_url.startswith("https://")),
+        requests.router(accepting, access),
+        videos.lists_router(store.videos, store.history, urls, access),
+        videos.router(lifecycle, urls, access),
+        catalog.router(store.catalog, access),
+        notifications.router(notifier, access),
+        webhooks.router(callbacks, progress, gate, runtime.metrics),
+    )
+    for router in routers:
+        app.include_router(router)
+    add_refusals(app)
+    serve_openapi(app)
+    studio.mount(app)
+
+
+def _add_middleware(app: FastAPI, settings: GatewaySettings) -> None:
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_credentials=True,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+            expose_headers=["Retry-After"],
+        )
+    app.add_middleware(SafeHeaders)
+
+
+def _limits(settings: GatewaySettings) -> Limits:
+    return Limits(
+        access_token_life=settings.access_token_life,
+        session_life=settings.session_life,
+        per_account=settings.logins_per_account,
+        per_address=settings.logins_per_address,
+        registrations_per_address=settings.registrations_per_address,
+        registration_enabled=settings.registration_enabled,
+    )
+
+
+def _signed_urls(settings: GatewaySettings) -> SignedUrls:
+    return SignedUrls(
+        endpoint=settings.s3_public_endpoint or settings.s3_endpoint,
+        access_key=settings.s3_access_key,
+        secret_key=settings.s3_secret_key.get_secret_value(),
+        bucket=settings.s3_bucket,
+        region=settings.s3_region,
+        life=settings.download_url_life,
+    )
+
+
+def _watch(runtime: Runtime, settings: GatewaySettings, notifier: Notifier, storage: httpx.AsyncClient) -> None:
+    """The gateway's duty is to accept: only its database decides whether it is ready."""
+
+    async def storage_answers() -> None:
+        await storage.get(settings.s3_endpoint)
+
+    runtime.watch_dependencies(kafka_required=False)
+    runtime.health.watch("storage", storage_answers, required=False)
+    runtime.health.watch("notifier", notifier.probe, required=False)

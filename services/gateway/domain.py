@@ -1,0 +1,138 @@
+"""What the gateway knows of a video, and the rules by which that changes. No framework in here.
+
+A view is ordered by (attempt, rank) in one integer and never runs backwards: a change applies only where its order
+is above the view's. Repeats and late news then change nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any, Literal
+
+from shared.contracts.videos import FailureCode, VideoKind, VideoStatus
+
+FOREVER = 10**12
+"""The order of a deleted video: above every attempt."""
+
+
+class Rank(IntEnum):
+    """How far an attempt is. Within one attempt only what ranks higher applies."""
+
+    REQUESTED = 10
+    UNKNOWN = 30
+    STARTED = 31
+    COMPLETED = 40
+    TRANSFERRING = 50
+    FAILED = 90
+    READY = 95
+    CANCELLED = 99
+
+
+class Stage(StrEnum):
+    """What a video is going through now, finer than its status."""
+
+    QUEUED = "queued"
+    RENDERING = "rendering"
+    UNKNOWN = "unknown"
+    COMPLETED = "completed"
+    TRANSFERRING = "transferring"
+    ADOPTING = "adopting"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+Origin = Literal["workflow", "transfer", "user"]
+"""Which part of an attempt failed, or that its owner stopped it."""
+
+Restart = Literal["workflow", "transfer"]
+
+
+def order_of(attempt: int, rank: Rank) -> int:
+    """Return the order of `rank` of an attempt among everything that happens to a video."""
+    return attempt * 1000 + rank
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt ended without a video, in words for people and a code for programs."""
+
+    code: str
+    message: str
+    retryable: bool
+    origin: Origin
+
+
+CANCELLED = Failure(FailureCode.CANCELLED, "You cancelled this video.", retryable=True, origin="user")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRequest:
+    """What a user asked for: `fields` under their wire names for the workflow, or `source_url` for an import."""
+
+    user_id: str
+    kind: VideoKind
+    title: str
+    email: str | None = None
+    fields: Mapping[str, Any] | None = None
+    source_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the first answer to a request says; a repeat of the request gets the very same."""
+
+    video_id: str
+    request_id: str
+    kind: VideoKind
+    accepted_at: datetime
+    estimated_completion: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """The user's view of one video, with what is needed to try it again."""
+
+    video_id: str
+    user_id: str
+    kind: VideoKind
+    title: str
+    request_id: str
+    status: VideoStatus
+    stage: Stage
+    attempt: int
+    order: int
+    created_at: datetime
+    updated_at: datetime
+    email: str | None = None
+    fields: dict[str, Any] | None = None
+    source_url: str | None = None
+    result_url: str | None = None
+    progress: float | None = None
+    estimated_completion: datetime | None = None
+    failure: Failure | None = None
+    s3_key: str | None = None
+    poster_key: str | None = None
+    metadata: dict[str, Any] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Return whether something is still being done about it."""
+        return self.status in (VideoStatus.PENDING, VideoStatus.PROCESSING)
+
+
+def restart_of(video: Video) -> Restart:
+    """Return where another attempt of a failed video starts: at the stage that failed.
+
+    Fetching again helps only where the failure may pass; a file that is no video has to be rendered anew. After a
+    cancel there is a file to fetch only where the workflow had named one.
+    """
+    if video.kind == "import":
+        return "transfer"
+    failure = video.failure
+    if failure is None or failure.origin == "workflow":
+        return "workflow"
+    if failure.origin == "user":
+        return "transfer" if video.result_url else "workflow"
+    return "transfer" if failure.retryable else "workflow"

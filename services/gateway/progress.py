@@ -1,0 +1,64 @@
+"""Progress on its way into the view: the newest report of each video, written about once a second.
+
+Nothing is lost that matters: a crash forgets at most a second's worth, and the next report comes soon.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from pymongo.errors import PyMongoError
+
+LIMIT = 10_000
+
+log = structlog.get_logger(__name__)
+
+Write = Callable[[str, "Progress"], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a video is while it is at `order`, in percent; which execution works on `attempt`, where that is news."""
+
+    order: int
+    attempt: int
+    percent: float | None
+    execution_id: str | None = None
+
+
+class ProgressBuffer:
+    """Keeps the newest report of each video until `run` writes it."""
+
+    def __init__(self, write: Write, every: timedelta = timedelta(seconds=1)) -> None:
+        self._write = write
+        self._every_seconds = every.total_seconds()
+        self._waiting: dict[str, Progress] = {}
+
+    def put(self, video_id: str, news: Progress) -> None:
+        """Remember `news` unless later news of this video waits. Never blocks; beyond LIMIT videos news is dropped."""
+        known = self._waiting.get(video_id)
+        if known is None and len(self._waiting) >= LIMIT:
+            return
+        if known is None or news.order >= known.order:
+            self._waiting[video_id] = news
+
+    async def run(self) -> None:
+        """Write what waits until cancelled; while the database is away, newer news takes the place of older."""
+        while True:
+            await asyncio.sleep(self._every_seconds)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what waits now; what can't be written waits on, unless newer news has come."""
+        waiting, self._waiting = self._waiting, {}
+        while waiting:
+            video_id, news = next(iter(waiting.items()))
+            try:
+                await self._write(video_id, news)
+            except PyMongoError as error:
+                log.warning("progress.not_written", error=repr(error))
+                self._waiting = {**waiting, **self._waiting}
+                return
+            del waiting[video_id]

@@ -1,0 +1,66 @@
+"""The gateway's settings: environment variables, named as the fields below in upper case."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from shared.access.webhook_signatures import signing_key
+from shared.wiring.settings import CommaSeparated, CommonSettings, Duration
+
+
+def _usable(secrets: tuple[str, ...]) -> tuple[str, ...]:
+    for secret in secrets:
+        signing_key(secret)
+    return secrets
+
+
+class GatewaySettings(CommonSettings):
+    """Durations are seconds or ISO 8601 (PT15M); lists are separated by commas."""
+
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = Field(default=8080, ge=0, le=65535)
+    gateway_mongo_url: str = "mongodb://127.0.0.1:27017/?retryWrites=false"
+    public_url: str = Field(
+        default="http://127.0.0.1:8080",
+        description="Where browsers and the workflow engine reach the gateway. With https, cookies are Secure.",
+    )
+    cors_origins: CommaSeparated = Field(
+        default=(), description="Origins of other frontends, such as https://app.example.com, that may call the API."
+    )
+    notifier_url: str = "http://127.0.0.1:8083"
+    webhook_secrets: Annotated[CommaSeparated, AfterValidator(_usable)] = Field(
+        default=(), description="Every secret that may authenticate a webhook now; several while one is replaced."
+    )
+
+    registration_enabled: bool = Field(default=True, description="Whether people may make accounts themselves.")
+    demo_email: str | None = Field(default=None, description="An account that is made at start, with DEMO_PASSWORD.")
+    demo_password: SecretStr | None = None
+    jwt_private_key: SecretStr | None = Field(
+        default=None, description="Ed25519 key in PEM that signs access tokens. Without it one is made and kept."
+    )
+    access_token_life: Duration = timedelta(hours=1)
+    session_life: Duration = Field(default=timedelta(days=30), description="How long a log-in lasts without use.")
+    login_window: Duration = Field(default=timedelta(minutes=15), description="The time log-in attempts count in.")
+    logins_per_account: int = Field(default=10, ge=1, description="Failed log-ins to one account within the window.")
+    logins_per_address: int = Field(default=100, ge=1, description="Failed log-ins from one address in the window.")
+    registrations_per_address: int = Field(default=1000, ge=1, description="New accounts of one address in the window.")
+
+    video_quota: int = Field(default=20, ge=0, description="Videos of one user that may run at once; 0: no limit.")
+    expected_duration: Duration = Field(
+        default=timedelta(minutes=15), description="What estimated_completion promises from the request on."
+    )
+    webhook_memory: Duration = Field(
+        default=timedelta(days=8), description="How long received webhooks are kept; workflows may repeat for 76 h."
+    )
+    streams_per_user: int = Field(default=20, ge=1, description="Live streams one user may have open at this process.")
+
+    s3_endpoint: str = "http://127.0.0.1:9000"
+    s3_public_endpoint: str | None = Field(
+        default=None, description="What browsers see in signed URLs; S3_ENDPOINT where it is not set."
+    )
+    s3_access_key: str
+    s3_secret_key: SecretStr
+    s3_bucket: str = "reelway"
+    s3_region: str = "us-east-1"
+    download_url_life: Duration = Field(default=timedelta(hours=1), description="How long a signed URL works.")

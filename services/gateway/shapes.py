@@ -1,0 +1,87 @@
+"""What the gateway answers with: the contract's shapes, from what the database holds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.gateway.domain import Accepted, Video
+from services.gateway.objects import SignedUrls
+from shared.contracts.videos import VideoStatus
+from shared.contracts.wire import iso
+from shared.delivery.outbox import Document
+
+ACCEPTED = {
+    "create": ("Video generation started successfully", "Video generation is running in the background"),
+    "generate": ("Video generation started successfully", "Video generation is running in the background"),
+    "import": ("Video download started successfully", "Video download is running in the background"),
+}
+
+Shape = dict[str, Any]
+
+
+def accepted_shape(accepted: Accepted) -> Shape:
+    """Return the data of a 202 to a request for a video."""
+    return {
+        "status": "processing",
+        "timestamp": iso(accepted.accepted_at),
+        "estimated_completion": iso(accepted.estimated_completion),
+        "note": ACCEPTED[accepted.kind][1],
+        "videoId": accepted.video_id,
+        "requestId": accepted.request_id,
+    }
+
+
+def video_shape(video: Video, urls: SignedUrls) -> Shape:
+    """Return Video with its stage, attempt, progress and error."""
+    failed = video.failure
+    running = video.running
+    return _present(
+        {
+            "videoId": video.video_id,
+            "userId": video.user_id,
+            "title": video.title,
+            "status": video.status.value,
+            "downloadUrl": _signed(urls, video.s3_key, shown=video.status is VideoStatus.READY),
+            "videoUrl": video.result_url or video.source_url,
+            "s3Key": video.s3_key,
+            "posterUrl": _signed(urls, video.poster_key, shown=video.status is VideoStatus.READY),
+            "metadata": video.metadata,
+            "createdAt": iso(video.created_at),
+            "updatedAt": iso(video.updated_at),
+            "stage": video.stage.value,
+            "progress": video.progress,
+            "attempt": video.attempt,
+            "estimated_completion": (
+                iso(video.estimated_completion) if running and video.estimated_completion else None
+            ),
+            "error": (
+                {"code": failed.code, "message": failed.message, "retryable": failed.retryable} if failed else None
+            ),
+        }
+    )
+
+
+def history_shape(document: Document) -> Shape:
+    """Return WorkflowHistory, with the video and the attempt it belongs to."""
+    completed = document.get("completedAt")
+    return _present(
+        {
+            "executionId": document.get("executionId", ""),
+            "userId": document["userId"],
+            "email": document["email"],
+            "status": document["status"],
+            "createdAt": iso(document["createdAt"]),
+            "completedAt": iso(completed) if completed else None,
+            "errorMessage": document.get("errorMessage"),
+            "videoId": document["videoId"],
+            "attempt": document["attempt"],
+            "title": document.get("title"),
+        }
+    )
+
+
+def _signed(urls: SignedUrls, key: str | None, *, shown: bool) -> str | None:
+    return urls.show(key).url if key and shown else None
+
+
+def _present(shape: Mapping[str, Any]) -> Shape:
+    return {name: value for name, value in shape.items() if value is not None}

@@ -1,0 +1,62 @@
+"""`history`: one document per attempt that a workflow worked on, as its owner may look it up."""
+
+from datetime import datetime
+from typing import Any
+
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError
+
+from services.gateway.domain import Rank
+from shared.delivery.outbox import Document
+
+
+class History:
+    """Every query on `history`. Ordered by rank within an attempt; repeats and late news change nothing."""
+
+    def __init__(self, collection: AsyncCollection[Document]) -> None:
+        self._collection = collection
+
+    async def ensure_indexes(self) -> None:
+        """Make the indexes of the queries below."""
+        await self._collection.create_index("shelf")
+        await self._collection.create_index("executionId", sparse=True)
+
+    async def record(self, video_id: str, attempt: int, rank: Rank, at: datetime, fields: dict[str, Any]) -> bool:
+        """Bring the entry of this attempt to `rank`, making it where it is missing. Returns whether that was news."""
+        newer = {"_id": entry_id(video_id, attempt), "order": {"$lt": int(rank)}}
+        known = {name: value for name, value in fields.items() if value is not None}
+        update = {
+            "$set": {**known, "order": int(rank)},
+            "$unset": {name: "" for name in ("completedAt", "errorMessage") if name not in known},
+            "$setOnInsert": {
+                "shelf": f"{video_id}:{attempt:09d}",
+                "videoId": video_id,
+                "attempt": attempt,
+                "createdAt": at,
+            },
+        }
+        try:
+            changed = await self._collection.update_one(newer, update, upsert=True)
+        except DuplicateKeyError:
+            return False  # the entry is there and further already
+        return bool(changed.modified_count or changed.upserted_id is not None)
+
+    async def learn_execution(self, video_id: str, attempt: int, execution_id: str) -> None:
+        """Note which execution this attempt is, where that came after its start."""
+        nameless = {"_id": entry_id(video_id, attempt), "executionId": {"$exists": False}}
+        await self._collection.update_one(nameless, {"$set": {"executionId": execution_id}})
+
+    async def knows_execution(self, execution_id: str) -> bool:
+        """Return whether some attempt is known to be this execution."""
+        return await self._collection.find_one({"executionId": execution_id}, {"_id": 1}) is not None
+
+    async def page(self, user_id: str, before: str | None, limit: int) -> list[Document]:
+        """Return up to `limit` entries of this user, newest video first, older than position `before`."""
+        end = f"{user_id}_{before}" if before else f"{user_id}`"
+        shelf = {"shelf": {"$gte": f"{user_id}_", "$lt": end}}
+        return await self._collection.find(shelf).sort("shelf", -1).limit(limit).to_list()
+
+
+def entry_id(video_id: str, attempt: int) -> str:
+    """Return the id of an attempt's entry."""
+    return f"{video_id}:{attempt}"

@@ -1,0 +1,53 @@
+"""`throttle`: how often something was tried within a window of time, counted across all replicas."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError
+
+from shared.contracts.wire import utc_now
+from shared.delivery.outbox import Document
+
+
+class Throttle:
+    """Counters that start anew with each window. What they count is kept as a hash only."""
+
+    def __init__(self, collection: AsyncCollection[Document], window: timedelta) -> None:
+        self._collection = collection
+        self._window_seconds = int(window.total_seconds())
+
+    async def ensure_indexes(self) -> None:
+        """Make the index that lets past windows go."""
+        await self._collection.create_index("expiresAt", expireAfterSeconds=0)
+
+    async def count(self, what: str, whom: str) -> int:
+        """Count one more try of `what` by `whom` and return how many there are in this window."""
+        counter, end = self._counter(what, whom)
+        update = {"$inc": {"tries": 1}, "$setOnInsert": {"expiresAt": end}}
+        try:
+            await self._collection.update_one({"_id": counter}, update, upsert=True)
+        except DuplicateKeyError:  # two first tries at once: the other one made it
+            await self._collection.update_one({"_id": counter}, update)
+        document = await self._collection.find_one({"_id": counter})
+        return int(document["tries"]) if document else 1
+
+    async def take_back(self, what: str, whom: str) -> None:
+        """Uncount one try that turned out to be all right."""
+        counter, _ = self._counter(what, whom)
+        await self._collection.update_one({"_id": counter}, {"$inc": {"tries": -1}})
+
+    async def forget(self, what: str, whom: str) -> None:
+        """Begin this window's count anew."""
+        counter, _ = self._counter(what, whom)
+        await self._collection.delete_one({"_id": counter})
+
+    def seconds_left(self) -> int:
+        """Return how long the present window lasts, at least one second."""
+        return max(1, self._window_seconds - int(utc_now().timestamp()) % self._window_seconds)
+
+    def _counter(self, what: str, whom: str) -> tuple[str, datetime]:
+        window = int(utc_now().timestamp()) // self._window_seconds
+        digest = hashlib.sha256(whom.encode(errors="replace")).hexdigest()[:32]
+        end = datetime.fromtimestamp((window + 2) * self._window_seconds, UTC)
+        return f"{what}:{window}:{digest}", end

@@ -1,0 +1,186 @@
+"""`videos`: one document per video: the request, its idempotency key, the user's view, in the end the tombstone.
+
+`shelf` is the videoId while the video is shown in the gallery; `slot` is the place it takes in its owner's quota
+while it runs; `key` is the request's idempotency key. Each is absent where it means nothing, and its index sparse.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import AutoReconnect, DuplicateKeyError, ServerSelectionTimeoutError
+
+from services.gateway.domain import FOREVER, Accepted, Failure, Rank, Stage, Video, VideoRequest, order_of
+from services.gateway.store.view_documents import accepted_of, error_of, slot_of, slots_of, to_document, to_video
+from shared.contracts.events import Event
+from shared.contracts.videos import VideoStatus
+from shared.contracts.wire import utc_now
+from shared.delivery.outbox import Document, Outbox
+
+
+class IdTakenError(Exception):
+    """Another video has this id, or had it before it was deleted."""
+
+
+class SlotTakenError(Exception):
+    """Another running video of this user has this place in the quota."""
+
+
+class KeyTakenError(Exception):
+    """A request with this idempotency key was accepted before."""
+
+
+_TAKEN: dict[str, type[Exception]] = {"_id": IdTakenError, "slot": SlotTakenError, "key": KeyTakenError}
+
+_SCRIPT = ("shelf", "slot", "title", "email", "fields", "sourceUrl", "resultUrl", "error", "progress")
+_FILE = ("s3Key", "posterKey", "metadata", "estimatedCompletion")
+
+
+class Videos:
+    """Every query on `videos`. Methods return whether they changed something, so that repeats can be told."""
+
+    def __init__(self, collection: AsyncCollection[Document], outbox: Outbox) -> None:
+        self._collection = collection
+        self._outbox = outbox
+
+    async def ensure_indexes(self) -> None:
+        """Make the indexes of every query below that does not ask by _id."""
+        await self._collection.create_index("key", unique=True, sparse=True)
+        await self._collection.create_index("slot", unique=True, sparse=True)
+        await self._collection.create_index("shelf", sparse=True)
+        await self._collection.create_index([("userId", 1), ("status", 1), ("shelf", 1)])
+
+    async def add(
+        self,
+        accepted: Accepted,
+        request: VideoRequest,
+        *,
+        slot: int | None,
+        key: str | None,
+        body_hash: str,
+        event: Event,
+    ) -> None:
+        """Store a request with the event it causes. Raises IdTakenError, SlotTakenError, KeyTakenError."""
+        document = to_document(accepted, request, slot=slot, key=key, body_hash=body_hash)
+        try:
+            await self._insert(self._outbox.carry_new(document, event))
+        except DuplicateKeyError as error:
+            raise _taken(error) from error
+        self._outbox.nudge(accepted.video_id)
+
+    async def _insert(self, document: Document) -> None:
+        """Insert; a write that was cut off is tried once more, and may turn out to have been ours already."""
+        try:
+            await self._collection.insert_one(document)
+        except ServerSelectionTimeoutError:
+            raise  # nothing was sent, and waiting once more would only make the caller wait
+        except AutoReconnect:
+            own = {"_id": document["_id"], "requestId": document["requestId"]}
+            try:
+                await self._collection.insert_one(document)
+            except DuplicateKeyError:
+                if await self._collection.find_one(own, {"_id": 1}) is None:
+                    raise
+
+    async def accepted_with(self, key: str) -> tuple[Accepted, str] | None:
+        """Return what was answered to the request with this key, deleted or not, and the hash of its body."""
+        document = await self._collection.find_one({"key": key})
+        return (accepted_of(document), document["bodyHash"]) if document else None
+
+    async def taken_slots(self, user_id: str) -> set[int]:
+        """Return the places in the quota that this user's running videos take."""
+        taken = self._collection.find({"slot": slots_of(user_id)}, {"slot": 1})
+        return {int(document["slot"].rpartition(":")[2]) async for document in taken}
+
+    async def find(self, video_id: str, user_id: str) -> Video | None:
+        """Return this user's video; None where nobody, somebody else or only a tombstone has it."""
+        document = await self._collection.find_one({"_id": video_id})
+        if document is None or document["userId"] != user_id or document["order"] >= FOREVER:
+            return None
+        return to_video(document)
+
+    async def known(self, video_id: str) -> str | None:
+        """Return whose video this is; None where there is no such video or it was deleted."""
+        document = await self._collection.find_one({"_id": video_id}, {"userId": 1, "order": 1})
+        return str(document["userId"]) if document and document["order"] < FOREVER else None
+
+    async def page(self, user_id: str, status: VideoStatus | None, before: str | None, limit: int) -> list[Video]:
+        """Return up to `limit` videos of this user, newest first, older than position `before`."""
+        end = f"{user_id}_{before}" if before else f"{user_id}`"
+        wanted: Document = {"shelf": {"$gte": f"{user_id}_", "$lt": end}}
+        if status is not None:
+            wanted = {"userId": user_id, "status": status, **wanted}
+        found = self._collection.find(wanted).sort("shelf", -1).limit(limit)
+        return [to_video(document) async for document in found]
+
+    async def advance(
+        self, video_id: str, attempt: int, rank: Rank, fields: Mapping[str, Any], *, clear: Sequence[str] = ()
+    ) -> bool:
+        """Bring the view to `rank` of `attempt` with `fields`, unless it is there or further already."""
+        order = order_of(attempt, rank)
+        gone = ["progress", *clear] if rank < Rank.FAILED else ["progress", "slot", *clear]
+        update = {
+            "$set": {**fields, "order": order, "updatedAt": utc_now()},
+            "$unset": dict.fromkeys(gone, ""),
+        }
+        changed = await self._collection.update_one({"_id": video_id, "order": {"$lt": order}}, update)
+        return bool(changed.modified_count)
+
+    async def adopting(self, video_id: str, attempt: int, fields: Mapping[str, Any]) -> bool:
+        """Show that a late result of the failed attempt is being fetched; it stays failed meanwhile."""
+        failed = {"_id": video_id, "order": order_of(attempt, Rank.FAILED)}
+        update = {"$set": {**fields, "stage": Stage.ADOPTING, "updatedAt": utc_now()}}
+        return bool((await self._collection.update_one(failed, update)).modified_count)
+
+    async def adoption_failed(self, video_id: str, attempt: int, failure: Failure) -> bool:
+        """Show why the late result could not be had after all."""
+        adopting = {"_id": video_id, "order": order_of(attempt, Rank.FAILED), "stage": Stage.ADOPTING}
+        update = {"$set": {"stage": Stage.FAILED, "error": error_of(failure), "updatedAt": utc_now()}}
+        return bool((await self._collection.update_one(adopting, update)).modified_count)
+
+    async def progressed(self, video_id: str, order: int, percent: float) -> None:
+        """Raise the progress of a video that is at exactly this `order`."""
+        update = {"$max": {"progress": percent}, "$set": {"updatedAt": utc_now()}}
+        await self._collection.update_one({"_id": video_id, "order": order}, update)
+
+    async def retry(self, video: Video, fields: Mapping[str, Any], slot: int | None, event: Event) -> bool:
+        """Begin the next attempt, unless the view moved on since `video` was read. Raises SlotTakenError."""
+        order = order_of(video.attempt + 1, Rank.REQUESTED)
+        values = {**fields, "attempt": video.attempt + 1, "order": order, "updatedAt": utc_now()}
+        if slot is not None:
+            values["slot"] = slot_of(video.user_id, slot)
+        update = {"$set": values, "$unset": {"error": "", "progress": ""}}
+        try:
+            return await self._change(video, update, event)
+        except DuplicateKeyError as error:
+            raise _taken(error) from error
+
+    async def cancel(self, video: Video, failure: Failure, event: Event) -> bool:
+        """End the attempt by its owner's wish, unless the view moved on since `video` was read."""
+        values = {
+            "status": VideoStatus.FAILED,
+            "stage": Stage.CANCELLED,
+            "error": error_of(failure),
+            "order": order_of(video.attempt, Rank.CANCELLED),
+            "updatedAt": utc_now(),
+        }
+        return await self._change(video, {"$set": values, "$unset": {"slot": "", "progress": ""}}, event)
+
+    async def delete(self, video: Video, event: Event) -> bool:
+        """Leave the tombstone: no script, no title, but still the answer its idempotency key is owed."""
+        now = utc_now()
+        values = {"status": "deleted", "order": FOREVER, "deletedAt": now, "updatedAt": now}
+        return await self._change(video, {"$set": values, "$unset": dict.fromkeys((*_SCRIPT, *_FILE), "")}, event)
+
+    async def _change(self, video: Video, update: Document, event: Event) -> bool:
+        seen = {"_id": video.video_id, "order": video.order}
+        changed = await self._collection.update_one(seen, self._outbox.carry(update, event))
+        if changed.modified_count:
+            self._outbox.nudge(video.video_id)
+        return bool(changed.modified_count)
+
+
+def _taken(error: DuplicateKeyError) -> Exception:
+    """Return what the duplicate means; an index that is none of ours stays as it is."""
+    pattern = (error.details or {}).get("keyPattern", {})
+    return next((_TAKEN[name]() for name in pattern if name in _TAKEN), error)

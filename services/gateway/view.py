@@ -1,0 +1,136 @@
+"""How events become the user's view of a video and the workflow history. Repeats and late news change nothing."""
+
+from services.gateway.domain import Failure, Origin, Rank, Stage, order_of
+from services.gateway.progress import Progress, ProgressBuffer
+from services.gateway.store.history import History
+from services.gateway.store.videos import Videos
+from services.gateway.store.view_documents import error_of
+from shared.contracts.events import (
+    TransferProgressed,
+    TransferStarted,
+    VideoFailed,
+    VideoReady,
+    WorkflowCompleted,
+    WorkflowFailed,
+    WorkflowProgressed,
+    WorkflowStarted,
+)
+from shared.contracts.videos import FailureCode, VideoStatus
+from shared.wiring.metrics import Metrics
+
+
+class View:
+    """Applies one event at a time. Each method is safe to repeat and right in any order."""
+
+    def __init__(self, videos: Videos, history: History, metrics: Metrics) -> None:
+        self._videos = videos
+        self._history = history
+        self._metrics = metrics
+        self.progress = ProgressBuffer(self._write_progress)
+
+    async def workflow_started(self, event: WorkflowStarted) -> None:
+        """Show that n8n has the attempt, or that nobody can say."""
+        rank = Rank.STARTED if event.certain else Rank.UNKNOWN
+        await self._enter_history(event, rank, "pending")
+        fields = {
+            "status": VideoStatus.PROCESSING,
+            "stage": Stage.RENDERING if event.certain else Stage.UNKNOWN,
+            "estimatedCompletion": event.estimated_completion,
+        }
+        await self._videos.advance(event.video_id, event.attempt, rank, fields)
+
+    def workflow_progressed(self, event: WorkflowProgressed) -> None:
+        """Show how far the rendering is, soon."""
+        order = order_of(event.attempt, Rank.STARTED)
+        news = Progress(order, event.attempt, event.progress, event.execution_id)
+        self.progress.put(event.video_id, news)
+
+    async def workflow_completed(self, event: WorkflowCompleted) -> None:
+        """Show that there is a file to fetch; a late one is fetched while the video still shows as failed."""
+        await self._enter_history(event, Rank.READY, "completed")
+        fields = {"resultUrl": event.video_url} if event.video_url else {}
+        if event.adopted and await self._videos.adopting(event.video_id, event.attempt, fields):
+            return
+        moving = {**fields, "status": VideoStatus.PROCESSING, "stage": Stage.COMPLETED}
+        await self._videos.advance(event.video_id, event.attempt, Rank.COMPLETED, moving)
+
+    async def workflow_failed(self, event: WorkflowFailed) -> None:
+        """Show why the workflow made no video."""
+        await self._enter_history(event, Rank.FAILED, "failed")
+        await self._fail(event, "workflow")
+
+    async def transfer_started(self, event: TransferStarted) -> None:
+        """Show that the file is being stored."""
+        fields = {"status": VideoStatus.PROCESSING, "stage": Stage.TRANSFERRING}
+        await self._videos.advance(event.video_id, event.attempt, Rank.TRANSFERRING, fields)
+
+    def transfer_progressed(self, event: TransferProgressed) -> None:
+        """Show how much of the file is stored, soon; without a known size there is nothing to show."""
+        if event.size_bytes:
+            percent = min(100.0, round(100 * event.transferred_bytes / event.size_bytes, 1))
+            order = order_of(event.attempt, Rank.TRANSFERRING)
+            self.progress.put(event.video_id, Progress(order, event.attempt, percent))
+
+    async def video_ready(self, event: VideoReady) -> None:
+        """Show the video."""
+        fields = {
+            "status": VideoStatus.READY,
+            "stage": Stage.READY,
+            "s3Key": event.s3_key,
+            "posterKey": event.poster_key,
+            "metadata": event.metadata.model_dump(by_alias=True, exclude_none=True),
+        }
+        if await self._videos.advance(event.video_id, event.attempt, Rank.READY, fields, clear=("error",)):
+            self._metrics.videos_ended.labels(status="ready", code="").inc()
+            await self._measure(event)
+
+    async def video_failed(self, event: VideoFailed) -> None:
+        """Show why the file could not be stored, of a late result too."""
+        if not await self._fail(event, "transfer"):
+            failure = Failure(event.code, event.message, event.retryable, "transfer")
+            await self._videos.adoption_failed(event.video_id, event.attempt, failure)
+
+    async def _fail(self, event: WorkflowFailed | VideoFailed, origin: Origin) -> bool:
+        cancelled = event.code == FailureCode.CANCELLED
+        failure = Failure(event.code, event.message, event.retryable, "user" if cancelled else origin)
+        fields = {
+            "status": VideoStatus.FAILED,
+            "stage": Stage.CANCELLED if cancelled else Stage.FAILED,
+            "error": error_of(failure),
+        }
+        rank = Rank.CANCELLED if cancelled else Rank.FAILED
+        changed = await self._videos.advance(event.video_id, event.attempt, rank, fields)
+        if changed:
+            self._metrics.videos_ended.labels(status="failed", code=_known(event.code)).inc()
+        return changed
+
+    async def _enter_history(
+        self, event: WorkflowStarted | WorkflowCompleted | WorkflowFailed, rank: Rank, status: str
+    ) -> None:
+        entry = {
+            "userId": event.user_id,
+            "title": event.title,
+            "email": event.email,
+            "executionId": event.execution_id,
+            "status": status,
+            "completedAt": None if status == "pending" else event.time,
+            "errorMessage": event.message if isinstance(event, WorkflowFailed) else None,
+        }
+        await self._history.record(event.video_id, event.attempt, rank, event.time, entry)
+
+    async def _write_progress(self, video_id: str, news: Progress) -> None:
+        if news.percent is not None:
+            await self._videos.progressed(video_id, news.order, news.percent)
+        if news.execution_id is not None:
+            await self._history.learn_execution(video_id, news.attempt, news.execution_id)
+
+    async def _measure(self, event: VideoReady) -> None:
+        video = await self._videos.find(event.video_id, event.user_id)
+        if video is not None:
+            seconds = (event.time - video.created_at).total_seconds()
+            self._metrics.video_seconds.labels(kind=video.kind).observe(max(0.0, seconds))
+
+
+def _known(code: str) -> str:
+    """Keep the metric's label within the codes of the contract."""
+    return code if code in FailureCode.__members__ else "other"

@@ -1,0 +1,142 @@
+"""Taking webhooks: stored raw before they are answered, deduplicated, passed on to the generator, who judges them."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from services.gateway.store.history import History
+from services.gateway.store.receipts import Receipt, Receipts, ReceiptTakenError
+from services.gateway.store.videos import Videos
+from shared.access.callback_urls import Purpose
+from shared.contracts.events import CompletionReported, Event, WorkflowErrorReported, event_id
+from shared.wiring.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One authenticated webhook as received; `key` is what its sender calls it, `fields` what its event takes over."""
+
+    purpose: Purpose
+    body: bytes
+    authenticated_by: str
+    key: str | None
+    video_id: str | None
+    attempt: int | None
+    execution_id: str | None
+    fields: Mapping[str, Any]
+
+    @property
+    def body_hash(self) -> str:
+        """Return the SHA-256 of the body in hex."""
+        return hashlib.sha256(self.body).hexdigest()
+
+    def receipt(self, receipt_id: str, matched: bool) -> Receipt:
+        """Return the receipt to store."""
+        return Receipt(
+            receipt_id=receipt_id,
+            purpose=self.purpose,
+            matched=matched,
+            video_id=self.video_id,
+            attempt=self.attempt,
+            execution_id=self.execution_id,
+            authenticated_by=self.authenticated_by,
+            body=self.body,
+            body_hash=self.body_hash,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What the sender is told."""
+
+    receipt_id: str
+    matched: bool
+
+
+def receipt_id_of(*what: str | None) -> str:
+    """Return the id of the receipt of this very thing, however often it is received."""
+    said = "\n".join(part or "-" for part in what)
+    return f"receipt_{hashlib.sha256(said.encode()).hexdigest()[:32]}"
+
+
+class Callbacks:
+    """Stores webhooks with the event each causes. A repeat changes nothing and is told the same."""
+
+    def __init__(self, receipts: Receipts, videos: Videos, history: History, metrics: Metrics) -> None:
+        self._receipts = receipts
+        self._videos = videos
+        self._history = history
+        self._metrics = metrics
+
+    async def completed(self, webhook: Webhook) -> Received:
+        """Take the news that a video is ready or failed."""
+        return await self._take(webhook, _completion)
+
+    async def failed(self, webhook: Webhook) -> Received:
+        """Take the news that a workflow broke."""
+        return await self._take(webhook, _workflow_error)
+
+    async def _take(self, webhook: Webhook, make: Callable[[str, Webhook], Event]) -> Received:
+        attempt = None if webhook.attempt is None else str(webhook.attempt)
+        said = (webhook.purpose, webhook.video_id, attempt, webhook.key or webhook.body_hash)
+        matched = await self._matches(webhook)
+        try:
+            return await self._store(webhook, receipt_id_of(*said), matched, make)
+        except ReceiptTakenError as taken:
+            if taken.body_hash == webhook.body_hash:
+                self._count(webhook, "repeated")
+                return Received(receipt_id_of(*said), taken.matched)
+        # A key that its sender uses for different news must not make us lose any.
+        log.warning("webhook.key_reused", purpose=webhook.purpose, video_id=webhook.video_id)
+        other = receipt_id_of(*said, webhook.body_hash)
+        try:
+            return await self._store(webhook, other, matched, make)
+        except ReceiptTakenError as taken:
+            self._count(webhook, "repeated")
+            return Received(other, taken.matched)
+
+    async def _store(
+        self, webhook: Webhook, receipt_id: str, matched: bool, make: Callable[[str, Webhook], Event]
+    ) -> Received:
+        await self._receipts.add(webhook.receipt(receipt_id, matched), make(receipt_id, webhook))
+        self._count(webhook, "stored" if matched else "unmatched")
+        return Received(receipt_id, matched)
+
+    async def _matches(self, webhook: Webhook) -> bool:
+        if webhook.video_id is not None:
+            return await self._videos.known(webhook.video_id) is not None
+        return webhook.execution_id is not None and await self._history.knows_execution(webhook.execution_id)
+
+    def _count(self, webhook: Webhook, outcome: str) -> None:
+        self._metrics.webhooks.labels(purpose=webhook.purpose, outcome=outcome).inc()
+
+
+def _completion(receipt_id: str, webhook: Webhook) -> CompletionReported:
+    return CompletionReported.model_validate(
+        {
+            **webhook.fields,
+            "id": event_id(receipt_id, webhook.attempt or 0, "completion_reported"),
+            "receipt_id": receipt_id,
+            "video_id": webhook.video_id,
+            "attempt": webhook.attempt,
+            "execution_id": webhook.execution_id,
+        }
+    )
+
+
+def _workflow_error(receipt_id: str, webhook: Webhook) -> WorkflowErrorReported:
+    return WorkflowErrorReported.model_validate(
+        {
+            **webhook.fields,
+            "id": event_id(receipt_id, webhook.attempt or 0, "workflow_error_reported"),
+            "receipt_id": receipt_id,
+            "video_id": webhook.video_id,
+            "attempt": webhook.attempt,
+            "execution_id": webhook.execution_id,
+        }
+    )

@@ -1,0 +1,131 @@
+"""What owners do with their videos: try again, cancel, delete. Each change carries its event in the same write."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.gateway.domain import CANCELLED, Stage, Video, restart_of
+from services.gateway.store.videos import SlotTakenError, Videos
+from services.gateway.workflow.quota import Quota
+from shared.contracts.events import VideoCancelled, VideoDeleted, VideoRetryRequested, event_id
+from shared.contracts.videos import VideoStatus
+from shared.contracts.wire import utc_now
+from shared.wiring.metrics import Metrics
+
+
+class NotFoundError(Exception):
+    """Nobody has this video, or somebody else."""
+
+
+class NotReadyError(Exception):
+    """There is no file yet, or, where it `failed`, none at all."""
+
+    def __init__(self, *, failed: bool) -> None:
+        super().__init__("not ready")
+        self.failed = failed
+
+
+class NotFailedError(Exception):
+    """Only a failed video can be tried again."""
+
+
+class NotRunningError(Exception):
+    """Only a running video can be cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The stored file of a ready video."""
+
+    key: str
+    title: str
+
+
+class Lifecycle:
+    """Changes one video of one user. All methods raise NotFoundError where it is not theirs."""
+
+    def __init__(self, videos: Videos, quota: Quota, metrics: Metrics, expected: timedelta) -> None:
+        self._videos = videos
+        self._quota = quota
+        self._metrics = metrics
+        self._expected = expected
+
+    async def find(self, video_id: str, user_id: str) -> Video:
+        """Return the video."""
+        video = await self._videos.find(video_id, user_id)
+        if video is None:
+            raise NotFoundError
+        return video
+
+    async def find_file(self, video_id: str, user_id: str) -> File:
+        """Return the video's file. Raises NotReadyError."""
+        video = await self.find(video_id, user_id)
+        if video.status is not VideoStatus.READY or video.s3_key is None:
+            raise NotReadyError(failed=not video.running)
+        return File(video.s3_key, video.title)
+
+    async def retry(self, video_id: str, user_id: str) -> Video:
+        """Begin the next attempt. Raises NotFailedError, QuotaReachedError."""
+        slot, misses = self._quota.guess(), 0
+        while True:
+            video = await self.find(video_id, user_id)
+            if video.status is not VideoStatus.FAILED:
+                raise NotFailedError
+            fields = {
+                "status": VideoStatus.PROCESSING,
+                "stage": Stage.QUEUED,
+                "estimatedCompletion": utc_now() + self._expected,
+            }
+            try:
+                if await self._videos.retry(video, fields, slot, _retry_event(video)):
+                    return await self.find(video_id, user_id)
+            except SlotTakenError:
+                misses += 1
+                slot = await self._quota.next_slot(user_id, misses)
+
+    async def cancel(self, video_id: str, user_id: str) -> Video:
+        """Stop what is being done. Raises NotRunningError."""
+        while True:
+            video = await self.find(video_id, user_id)
+            if not video.running:
+                raise NotRunningError
+            event = VideoCancelled(
+                id=event_id(video_id, video.attempt, "cancelled"),
+                video_id=video_id,
+                user_id=user_id,
+                attempt=video.attempt,
+                title=video.title,
+            )
+            if await self._videos.cancel(video, CANCELLED, event):
+                self._metrics.videos_ended.labels(status="failed", code=CANCELLED.code).inc()
+                return await self.find(video_id, user_id)
+
+    async def delete(self, video_id: str, user_id: str) -> None:
+        """Leave nothing but a tombstone; whatever runs is cancelled by the same event."""
+        while True:
+            video = await self.find(video_id, user_id)
+            event = VideoDeleted(
+                id=event_id(video_id, video.attempt, "deleted"),
+                video_id=video_id,
+                user_id=user_id,
+                attempt=video.attempt,
+                title=video.title,
+            )
+            if await self._videos.delete(video, event):
+                return
+
+
+def _retry_event(video: Video) -> VideoRetryRequested:
+    restart = restart_of(video)
+    return VideoRetryRequested(
+        id=event_id(video.video_id, video.attempt + 1, "retry_requested"),
+        video_id=video.video_id,
+        user_id=video.user_id,
+        attempt=video.attempt + 1,
+        kind=video.kind,
+        restart=restart,
+        request_id=video.request_id,
+        title=video.title,
+        email=video.email,
+        fields=video.fields,
+        video_url=video.source_url or (video.result_url if restart == "transfer" else None),
+    )

@@ -1,0 +1,1 @@
+"""Calls the workflow engine, at most once per attempt, and judges what comes back; owns the catalog."""

@@ -1,0 +1,202 @@
+"""One attempt at one video, as the generator knows it, and the news of it for the other services."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import ConfigDict, computed_field
+
+from shared.contracts.events import (
+    VideoEvent,
+    VideoRequested,
+    VideoRetryRequested,
+    WorkflowCompleted,
+    WorkflowFailed,
+    WorkflowStarted,
+    event_id,
+)
+from shared.contracts.videos import FailureCode
+from shared.contracts.wire import UtcTime, Wire
+
+Kind = Literal["create", "generate"]
+
+
+class State(StrEnum):
+    """Where an attempt stands."""
+
+    REQUESTED = "requested"
+    CALLING = "calling"
+    UNKNOWN = "unknown"
+    STARTED = "started"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    GIVEN_UP = "given_up"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    DELETED = "deleted"
+
+
+LIVING = frozenset({State.REQUESTED, State.CALLING, State.UNKNOWN, State.STARTED})
+
+
+class Failure(Wire):
+    """Why an attempt failed: a code for programs, a message for people."""
+
+    code: FailureCode
+    message: str
+
+
+class Attempt(Wire):
+    """One attempt, and one entry of the workflow history. `fields` are the request's own: they are never logged."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    video_id: str
+    attempt: int
+    user_id: str
+    state: State
+    created_at: UtcTime
+    changed_at: UtcTime
+    kind: Kind = "generate"
+    request_id: str = ""
+    title: str = ""
+    email: str = ""
+    fields: dict[str, Any] | None = None
+    deadline_at: UtcTime | None = None
+    estimate_seconds: float = 0
+    execution_id: str | None = None
+    run_over_at: UtcTime | None = None
+    voice_id: str | None = None
+    video_url: str | None = None
+    s3_key: str | None = None
+    adopted: bool = False
+    failure: Failure | None = None
+    completed_at: UtcTime | None = None
+    traceparent: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Return the id of the attempt's document."""
+        return attempt_id(self.video_id, self.attempt)
+
+    @property
+    def was_requested(self) -> bool:
+        """Return whether the request itself was seen, and not only news about it (a cancellation that came first)."""
+        return bool(self.request_id)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def status(self) -> Literal["pending", "completed", "failed"]:
+        """Return the state as the workflow history names it."""
+        if self.state is State.COMPLETED:
+            return "completed"
+        return "pending" if self.state in LIVING else "failed"
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def error_message(self) -> str | None:
+        """Return why it failed, as the workflow history names it."""
+        return self.failure.message if self.failure else None
+
+    def time_left(self, now: datetime) -> timedelta:
+        """Return how long it is to the deadline; zero where it has passed."""
+        return max((self.deadline_at or self.created_at) - now, timedelta(0))
+
+    def but(self, **changes: Any) -> "Attempt":
+        """Return the attempt with these fields changed."""
+        return self.model_copy(update=changes)
+
+    def erased(self) -> "Attempt":
+        """Return the attempt without anything its user wrote or received."""
+        return self.but(title="", email="", fields=None, video_url=None, s3_key=None, failure=None)
+
+
+def attempt_id(video_id: str, number: int) -> str:
+    """Return the id of an attempt's document."""
+    return f"{video_id}:{number}"
+
+
+def requested(event: VideoRequested | VideoRetryRequested, deadline: timedelta, estimate: timedelta) -> Attempt:
+    """Return the new attempt that `event` asks for; its deadline counts from the request."""
+    if event.kind == "import":
+        raise ValueError("imports are not rendered")
+    return Attempt(
+        video_id=event.video_id,
+        attempt=event.attempt,
+        user_id=event.user_id,
+        state=State.REQUESTED,
+        created_at=event.time,
+        changed_at=event.time,
+        kind=event.kind,
+        request_id=event.request_id,
+        title=event.title,
+        email=event.email or "",
+        fields=event.fields,
+        deadline_at=event.time + deadline,
+        estimate_seconds=estimate.total_seconds(),
+        traceparent=event.traceparent,
+    )
+
+
+def announcement(attempt: Attempt) -> VideoEvent | None:
+    """Return the event that tells others of the attempt's state, with the same id each time; None if none does."""
+    match attempt.state:
+        case State.UNKNOWN | State.STARTED:
+            return _started(attempt)
+        case State.COMPLETED:
+            return _completed(attempt)
+        case State.FAILED | State.GIVEN_UP | State.CANCELLED:
+            return _failed(attempt)
+    return None
+
+
+def _started(attempt: Attempt) -> WorkflowStarted:
+    certain = attempt.state is State.STARTED
+    return WorkflowStarted(
+        id=event_id(attempt.video_id, attempt.attempt, "started" if certain else "unknown"),
+        time=attempt.changed_at,
+        video_id=attempt.video_id,
+        user_id=attempt.user_id,
+        attempt=attempt.attempt,
+        kind=attempt.kind,
+        title=attempt.title,
+        email=attempt.email,
+        execution_id=attempt.execution_id,
+        certain=certain,
+        estimated_completion=attempt.changed_at + timedelta(seconds=attempt.estimate_seconds),
+    )
+
+
+def _completed(attempt: Attempt) -> WorkflowCompleted:
+    return WorkflowCompleted(
+        id=event_id(attempt.video_id, attempt.attempt, "adopted" if attempt.adopted else "completed"),
+        time=attempt.changed_at,
+        video_id=attempt.video_id,
+        user_id=attempt.user_id,
+        attempt=attempt.attempt,
+        title=attempt.title,
+        email=attempt.email,
+        execution_id=attempt.execution_id,
+        video_url=attempt.video_url,
+        s3_key=attempt.s3_key,
+        adopted=attempt.adopted,
+    )
+
+
+def _failed(attempt: Attempt) -> WorkflowFailed | None:
+    if attempt.failure is None:
+        return None
+    cancelled = attempt.failure.code is FailureCode.CANCELLED
+    return WorkflowFailed(
+        id=event_id(attempt.video_id, attempt.attempt, "cancelled" if cancelled else "failed"),
+        time=attempt.changed_at,
+        video_id=attempt.video_id,
+        user_id=attempt.user_id,
+        attempt=attempt.attempt,
+        title=attempt.title,
+        email=attempt.email,
+        code=attempt.failure.code,
+        message=attempt.failure.message,
+        retryable=True,
+        execution_id=attempt.execution_id,
+    )

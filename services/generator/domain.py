@@ -1,0 +1,198 @@
+"""The rules of an attempt: what may happen to it in which state, written as one table of state × happening.
+
+`judge` reads the table, `apply` makes the attempt that follows. Pure: no clock, no database, no network.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from services.generator.attempt import LIVING, Attempt, Failure, State
+from services.generator.messages import failure_message
+from shared.contracts.videos import FailureCode
+
+LateResult = Literal["adopt", "discard"]
+
+EXECUTION_ID_LENGTH = 128
+
+
+class Happening(StrEnum):
+    """Everything that can happen to an attempt. The first five come from the calling worker, the rest from outside."""
+
+    CALLED = "called"  # about to send the first byte
+    TAKEN = "taken"  # a 2xx answer: it runs
+    REFUSED = "refused"  # certainly not started, worth another call
+    REJECTED = "rejected"  # certainly not started, and no call will change that
+    UNCERTAIN = "uncertain"  # the answer does not say whether it runs
+    DEADLINE = "deadline"
+    LOST = "lost"  # the engine says the run is over, and nothing was reported
+    PROGRESS = "progress"
+    RESULT = "result"  # ready, with a file
+    EMPTY_RESULT = "empty_result"  # ready, without a file
+    FAILURE = "failure"
+    CANCEL = "cancel"
+    SUPERSEDE = "supersede"  # a newer attempt exists
+    DELETE = "delete"
+
+
+class Outcome(StrEnum):
+    """What came of a happening; also the label it is counted under."""
+
+    APPLIED = "applied"
+    PASSED_ON = "passed_on"  # changes no state
+    ADOPTED = "adopted"
+    REPEAT = "repeat"
+    LATE = "late"
+    CONTRADICTION = "contradiction"  # the opposite of what was already concluded: the first one wins
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What follows: the next state (None: stay), why it failed if it did, and whether others are told."""
+
+    outcome: Outcome
+    to: State | None = None
+    code: FailureCode | None = None
+    told: bool = False
+
+
+def _to(state: State, code: FailureCode | None = None, *, told: bool = True) -> Verdict:
+    return Verdict(Outcome.APPLIED, state, code, told)
+
+
+_S, _H, _F = State, Happening, FailureCode
+_LATE = Verdict(Outcome.LATE)
+_REPEAT = Verdict(Outcome.REPEAT)
+_CONTRADICTION = Verdict(Outcome.CONTRADICTION)
+_ADOPTED = Verdict(Outcome.ADOPTED, State.COMPLETED, told=True)
+
+# While an attempt lives, news from the workflow counts in every state: it proves more than an answer that is missing.
+_NEWS = {
+    _H.PROGRESS: _to(_S.STARTED),
+    _H.RESULT: _to(_S.COMPLETED),
+    _H.EMPTY_RESULT: _to(_S.FAILED, _F.RESULT_INVALID),
+    _H.FAILURE: _to(_S.FAILED, _F.WORKFLOW_FAILED),
+    _H.CANCEL: _to(_S.CANCELLED, _F.CANCELLED),
+    _H.SUPERSEDE: _to(_S.SUPERSEDED, told=False),
+    _H.DELETE: _to(_S.DELETED, told=False),
+}
+_OVER = dict.fromkeys(Happening, _LATE) | {_H.DELETE: _to(_S.DELETED, told=False)}
+
+_TABLE: dict[State, dict[Happening, Verdict]] = {
+    # Nobody has called, or the last call was refused for certain.
+    _S.REQUESTED: dict.fromkeys(Happening, _LATE)
+    | _NEWS
+    | {
+        _H.CALLED: _to(_S.CALLING, told=False),
+        _H.DEADLINE: _to(_S.GIVEN_UP, _F.WORKFLOW_UNREACHABLE),
+    },
+    # A call is under way, or its maker died.
+    _S.CALLING: dict.fromkeys(Happening, _LATE)
+    | _NEWS
+    | {
+        _H.CALLED: _to(_S.UNKNOWN),  # whoever called before did not live to write down the answer
+        _H.TAKEN: _to(_S.STARTED),
+        _H.REFUSED: _to(_S.REQUESTED, told=False),
+        _H.REJECTED: _to(_S.FAILED, _F.WORKFLOW_REFUSED),
+        _H.UNCERTAIN: _to(_S.UNKNOWN),
+        _H.DEADLINE: _to(_S.GIVEN_UP, _F.WORKFLOW_UNKNOWN),
+    },
+    # It may be running: never called again, its callback is awaited.
+    _S.UNKNOWN: dict.fromkeys(Happening, _LATE)
+    | _NEWS
+    | {
+        _H.LOST: _to(_S.GIVEN_UP, _F.WORKFLOW_LOST),
+        _H.TAKEN: _to(_S.STARTED),
+        _H.UNCERTAIN: _REPEAT,
+        _H.DEADLINE: _to(_S.GIVEN_UP, _F.WORKFLOW_UNKNOWN),
+    },
+    _S.STARTED: dict.fromkeys(Happening, _LATE)
+    | _NEWS
+    | {
+        _H.TAKEN: _REPEAT,
+        _H.PROGRESS: Verdict(Outcome.PASSED_ON),
+        _H.LOST: _to(_S.GIVEN_UP, _F.WORKFLOW_LOST),
+        _H.DEADLINE: _to(_S.GIVEN_UP, _F.WORKFLOW_TIMEOUT),
+    },
+    _S.COMPLETED: _OVER
+    | {
+        _H.RESULT: _REPEAT,
+        _H.EMPTY_RESULT: _CONTRADICTION,
+        _H.FAILURE: _CONTRADICTION,
+        _H.CANCEL: _to(_S.CANCELLED, _F.CANCELLED),  # the file may not have reached the media service yet
+    },
+    # Failed for good, by what the workflow itself said.
+    _S.FAILED: _OVER
+    | {
+        _H.RESULT: _CONTRADICTION,
+        _H.EMPTY_RESULT: _REPEAT,
+        _H.FAILURE: _REPEAT,
+        _H.CANCEL: _to(_S.CANCELLED, told=False),
+    },
+    # Failed because nothing was heard: a result may still come and is then taken.
+    _S.GIVEN_UP: _OVER
+    | {
+        _H.DEADLINE: _REPEAT,
+        _H.LOST: _REPEAT,
+        _H.RESULT: _ADOPTED,
+        _H.EMPTY_RESULT: _to(_S.FAILED, told=False),
+        _H.FAILURE: _to(_S.FAILED, told=False),
+        _H.CANCEL: _to(_S.CANCELLED, told=False),
+        _H.SUPERSEDE: _to(_S.SUPERSEDED, told=False),
+    },
+    _S.CANCELLED: _OVER | {_H.CANCEL: _REPEAT},
+    _S.SUPERSEDED: _OVER | {_H.SUPERSEDE: _REPEAT},
+    _S.DELETED: dict.fromkeys(Happening, _LATE) | {_H.DELETE: _REPEAT},
+}
+
+
+def judge(state: State, happening: Happening, late_result: LateResult = "adopt") -> Verdict:
+    """Return what `happening` means to an attempt in `state`; there is an answer for every pair."""
+    verdict = _TABLE[state][happening]
+    if verdict is _ADOPTED and late_result == "discard":
+        return _LATE
+    return verdict
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a happening brought with it."""
+
+    happening: Happening
+    execution_id: str | None = None
+    message: str | None = None
+    video_url: str | None = None
+    s3_key: str | None = None
+
+    def same_file(self, attempt: Attempt) -> bool:
+        """Return whether this is the file the attempt was completed with."""
+        return (self.video_url, self.s3_key) == (attempt.video_url, attempt.s3_key)
+
+
+def execution_id(reported: object) -> str | None:
+    """Return an executionId as it is kept: a short printable text; anything else (hostile) counts as none."""
+    text = str(reported).strip() if isinstance(reported, str | int) and not isinstance(reported, bool) else ""
+    return text if text.isprintable() and 0 < len(text) <= EXECUTION_ID_LENGTH else None
+
+
+def apply(attempt: Attempt, verdict: Verdict, news: News, now: datetime) -> Attempt:
+    """Return `attempt` after `verdict`. An executionId, once known, is never replaced."""
+    if attempt.state is State.DELETED:
+        return attempt
+    after = attempt.but(execution_id=attempt.execution_id or news.execution_id)
+    if verdict.to is None:
+        return after
+    after = after.but(state=verdict.to, changed_at=now)
+    if verdict.to not in LIVING:
+        after = after.but(completed_at=attempt.completed_at or now)
+    if verdict.to is State.COMPLETED:
+        adopted = verdict.outcome is Outcome.ADOPTED
+        file = {"video_url": news.video_url, "s3_key": news.s3_key}
+        return after.but(**file, adopted=adopted, failure=None, completed_at=now)
+    if verdict.to is State.DELETED:
+        return after.erased()
+    if verdict.code is not None:
+        failure = Failure(code=verdict.code, message=failure_message(verdict.code, news.message))
+        return after.but(failure=failure)
+    return after

@@ -1,0 +1,82 @@
+"""Callbacks that match nothing yet (collection `held`): looked at again and again, then given up, kept for people."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError
+
+from shared.contracts.events import BY_TYPE, CompletionReported, WorkflowErrorReported
+from shared.contracts.wire import utc_now
+from shared.delivery.leases import Lease, backoff, new_job
+from shared.delivery.outbox import EPOCH, FAR, Document
+
+LOOK_FIRST, LOOK_MOST = timedelta(seconds=1), timedelta(seconds=30)
+SETTLED_KEPT = timedelta(days=7)
+QUARANTINED_KEPT = timedelta(days=90)
+
+log = structlog.get_logger(__name__)
+
+
+class Held:
+    """Documents named after the event: the event, its state (held, settled, quarantined), a job that looks again."""
+
+    def __init__(self, collection: AsyncCollection[Document], held_for: timedelta, wake: Callable[[], None]) -> None:
+        self._collection = collection
+        self._held_for = held_for
+        self._wake = wake
+
+    async def ensure_indexes(self) -> None:
+        """Make the index by execution and the one that lets old documents go."""
+        await self._collection.create_index("executionId", sparse=True)
+        await self._collection.create_index("removeAt", expireAfterSeconds=0)
+
+    async def hold(self, event: CompletionReported | WorkflowErrorReported) -> None:
+        """Keep `event` and look at it again at once: what it is about may have become known in between."""
+        now = utc_now()
+        document: dict[str, Any] = {
+            "_id": event.id,
+            "type": type(event).__name__,
+            "event": event.model_dump(mode="json", by_alias=True, exclude_none=True),
+            "state": "held",
+            "heldAt": now,
+            "until": now + self._held_for,
+            "job": new_job("look_again"),
+        }
+        if event.execution_id:
+            document["executionId"] = event.execution_id
+        try:
+            await self._collection.insert_one(document)
+        except DuplicateKeyError:
+            return
+        log.info("callback.held", receipt=event.receipt_id, execution=event.execution_id, video=event.video_id)
+        self._wake()
+
+    async def look_at(self, execution_id: str) -> None:
+        """Look now at what is held for an execution that has just become known."""
+        waiting = {"executionId": execution_id, "job.dueAt": {"$gte": EPOCH, "$lt": FAR}}
+        if (await self._collection.update_many(waiting, {"$set": {"job.dueAt": utc_now()}})).matched_count:
+            self._wake()
+
+    def event(self, lease: Lease) -> CompletionReported | WorkflowErrorReported:
+        """Return the callback that a job is about."""
+        event = BY_TYPE[lease.document["type"]].model_validate(lease.document["event"])
+        assert isinstance(event, CompletionReported | WorkflowErrorReported)  # noqa: S101
+        return event
+
+    async def settle(self, lease: Lease) -> None:
+        """Let the callback go: it was judged."""
+        await lease.finish({"$set": {"state": "settled", "removeAt": utc_now() + SETTLED_KEPT}})
+
+    async def keep(self, lease: Lease) -> bool:
+        """Hold the callback longer; return False where its time was over and it went into quarantine."""
+        now = utc_now()
+        left = lease.document["until"] - now
+        if left > timedelta(0):
+            await lease.again(min(left, backoff(lease.tries, first=LOOK_FIRST, most=LOOK_MOST)))
+            return True
+        log.warning("callback.quarantined", document=lease.id, execution=lease.document.get("executionId"))
+        await lease.finish({"$set": {"state": "quarantined", "removeAt": now + QUARANTINED_KEPT}})
+        return False

@@ -1,0 +1,145 @@
+"""The generator's own database: attempts (collection `workflows`) and the tombstones of deleted videos."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError
+
+from services.generator.attempt import LIVING, Attempt, State, announcement
+from shared.contracts.wire import utc_now
+from shared.delivery.leases import new_job
+from shared.delivery.outbox import Document, Outbox
+
+DISPATCH, AWAIT = "dispatch", "await"
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """All that is known of one video: its attempts, oldest first, and whether it was deleted."""
+
+    deleted: bool
+    attempts: tuple[Attempt, ...]
+
+    def attempt(self, number: int | None) -> Attempt | None:
+        """Return attempt `number`, or the newest where it is None."""
+        if number is None:
+            return self.attempts[-1] if self.attempts else None
+        return next((attempt for attempt in self.attempts if attempt.attempt == number), None)
+
+
+class Attempts:
+    """Documents `${videoId}:${attempt}`: the attempt's fields, its job, its outbox.
+
+    Invariant: whoever changes a document's state without holding its lease also replaces its job, which fences
+    the worker that held it.
+    """
+
+    def __init__(
+        self, collection: AsyncCollection[Document], outbox: Outbox, look_every: timedelta | None = None
+    ) -> None:
+        """`look_every` is how often a running attempt is looked after; None: only at its deadline."""
+        self._collection = collection
+        self._outbox = outbox
+        self._look_every = look_every
+
+    async def ensure_indexes(self) -> None:
+        """Make the indexes of the two questions asked beside `_id`."""
+        await self._collection.create_index([("videoId", 1), ("attempt", 1)])
+        await self._collection.create_index("executionId", sparse=True)
+
+    async def find(self, id_: str) -> Attempt | None:
+        """Return the attempt with this document id."""
+        document = await self._collection.find_one({"_id": id_})
+        return None if document is None else Attempt.model_validate(document)
+
+    async def of_video(self, video_id: str) -> Video:
+        """Return what is known of a video."""
+        documents = await self._collection.find({"videoId": video_id}).to_list()
+        attempts = [Attempt.model_validate(document) for document in documents if "attempt" in document]
+        return Video(len(attempts) < len(documents), tuple(sorted(attempts, key=lambda attempt: attempt.attempt)))
+
+    async def living_with_execution(self, execution_id: str) -> list[Attempt]:
+        """Return the attempts that run as `execution_id` and have not ended; two engines may use the same id."""
+        found = await self._collection.find({"executionId": execution_id}).to_list()
+        return [attempt for attempt in map(Attempt.model_validate, found) if attempt.state in LIVING]
+
+    async def is_deleted(self, video_id: str) -> bool:
+        """Return whether the video has a tombstone."""
+        return await self._collection.find_one({"_id": _tombstone(video_id)}, {"_id": 1}) is not None
+
+    async def bury(self, video_id: str) -> None:
+        """Make the tombstone that outlives every redelivery about the video."""
+        stone = {"$setOnInsert": {"videoId": video_id, "deletedAt": utc_now()}}
+        await self._collection.update_one({"_id": _tombstone(video_id)}, stone, upsert=True)
+
+    async def add(self, attempt: Attempt) -> bool:
+        """Store a new attempt with its job; return False where it is there already."""
+        document = {"_id": attempt.id, **_fields(attempt)}
+        job = self.job_of(attempt)
+        try:
+            await self._collection.insert_one(document if job is None else {**document, "job": job})
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def change(self, before: Attempt, after: Attempt, *, told: bool) -> bool:
+        """Make `after` of `before`; return False, having changed nothing, where it is no longer `before`."""
+        guard = {"_id": before.id, "state": before.state, "executionId": before.execution_id}
+        update = self.update(before, after, told=told)
+        if after.state is not before.state:
+            job = self.job_of(after)
+            name, value = ("$unset", "") if job is None else ("$set", job)
+            update = {**update, name: {**update.get(name, {}), "job": value}}
+        if not (await self._collection.update_one(guard, update)).matched_count:
+            return False
+        self._outbox.nudge(before.id)
+        return True
+
+    async def learn(self, id_: str, execution_id: str) -> None:
+        """Keep `execution_id` where none is known yet, whatever the state."""
+        await self._collection.update_one({"_id": id_, "executionId": None}, {"$set": {"executionId": execution_id}})
+
+    async def announce_again(self, attempt: Attempt) -> None:
+        """Tell the others once more what state the attempt is in: whoever asks again may have missed it."""
+        news = announcement(attempt)
+        if news is not None:
+            guard = {"_id": attempt.id, "state": attempt.state}
+            await self._collection.update_one(guard, self._outbox.carry({}, news))
+            self._outbox.nudge(attempt.id)
+
+    def update(self, before: Attempt, after: Attempt, *, told: bool) -> Document:
+        """Return the operators that make `after` of `before`, with the event of it in the outbox if `told`."""
+        old, new = _fields(before), _fields(after)
+        update: Document = {"$set": {name: value for name, value in new.items() if old.get(name) != value}}
+        gone = {name: "" for name in old.keys() - new.keys()}
+        if gone:
+            update["$unset"] = gone
+        news = announcement(after) if told else None
+        return update if news is None else self._outbox.carry(update, news)
+
+    def job_of(self, attempt: Attempt) -> Document | None:
+        """Return the job an attempt in this state waits with."""
+        if attempt.state is State.REQUESTED:
+            return new_job(DISPATCH)
+        if attempt.state in LIVING:
+            return new_job(AWAIT, due_at=utc_now() + self.look_after(attempt))
+        return None
+
+    def look_after(self, attempt: Attempt) -> timedelta:
+        """Return in what time a running attempt is to be looked after: at its deadline at the latest."""
+        left = attempt.time_left(utc_now())
+        return left if self._look_every is None else min(left, self._look_every)
+
+    def nudge(self, id_: str) -> None:
+        """Publish what the attempt carries soon."""
+        self._outbox.nudge(id_)
+
+
+def _fields(attempt: Attempt) -> dict[str, Any]:
+    return attempt.model_dump(by_alias=True, exclude_none=True)
+
+
+def _tombstone(video_id: str) -> str:
+    return f"{video_id}:deleted"

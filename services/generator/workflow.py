@@ -1,0 +1,137 @@
+"""The use cases around requests: a new attempt, an end by its user; and the one way anything happens to an attempt."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from services.generator.attempt import Attempt, Failure, State, attempt_id, requested
+from services.generator.domain import Happening, LateResult, News, Outcome, Verdict, apply, judge
+from services.generator.messages import failure_message
+from services.generator.store import Attempts
+from shared.contracts.events import VideoCancelled, VideoRequested, VideoRetryRequested
+from shared.contracts.videos import FailureCode
+from shared.contracts.wire import utc_now
+
+TRIES = 10
+
+log = structlog.get_logger(__name__)
+
+
+class ContendedError(Exception):
+    """Others kept changing the attempt while it was judged; judging it again will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What may be chosen about attempts."""
+
+    deadline: timedelta
+    estimate: timedelta
+    late_result: LateResult
+
+
+class Lifecycle:
+    """Lets things happen to attempts: read, judge, write only where nothing changed meanwhile."""
+
+    def __init__(self, attempts: Attempts, rules: Rules) -> None:
+        self._attempts = attempts
+        self.rules = rules
+
+    async def happen(self, id_: str, news: News) -> tuple[Verdict, Attempt] | None:
+        """Let `news` happen to an attempt; return what was concluded and the attempt after it, None if there is none.
+
+        Raises ContendedError.
+        """
+        for _ in range(TRIES):
+            before = await self._attempts.find(id_)
+            if before is None:
+                return None
+            verdict, after = self.conclude(before, news)
+            if after == before or await self._attempts.change(before, after, told=verdict.told):
+                _tell_log(before, after, news, verdict)
+                return verdict, after
+        raise ContendedError(id_)
+
+    def conclude(self, before: Attempt, news: News) -> tuple[Verdict, Attempt]:
+        """Return what `news` means to `before`, and what it makes of it."""
+        verdict = judge(before.state, news.happening, self.rules.late_result)
+        if verdict.outcome is Outcome.REPEAT and news.happening is Happening.RESULT and not news.same_file(before):
+            verdict = Verdict(Outcome.CONTRADICTION)
+        return verdict, apply(before, verdict, news, utc_now())
+
+
+class Requests:
+    """What users ask for."""
+
+    def __init__(self, attempts: Attempts, lifecycle: Lifecycle, wake: Callable[[], None]) -> None:
+        self._attempts = attempts
+        self._lifecycle = lifecycle
+        self._wake = wake
+
+    async def request(self, event: VideoRequested | VideoRetryRequested) -> None:
+        """Begin the attempt and end the older ones. A repeat is answered by announcing the attempt's state again."""
+        attempt = requested(event, self._lifecycle.rules.deadline, self._lifecycle.rules.estimate)
+        video = await self._attempts.of_video(event.video_id)
+        if video.deleted:
+            return
+        known = video.attempt(attempt.attempt)
+        if known is not None:
+            await self._repeated(known, attempt)
+            return
+        for older in video.attempts:
+            if older.attempt < attempt.attempt:
+                await self._lifecycle.happen(older.id, News(Happening.SUPERSEDE))
+        if video.attempts and video.attempts[-1].attempt > attempt.attempt:
+            attempt = attempt.but(state=State.SUPERSEDED)
+        await self._attempts.add(attempt)
+        self._wake()
+
+    async def _repeated(self, known: Attempt, attempt: Attempt) -> None:
+        if known.was_requested:
+            await self._attempts.announce_again(known)
+        elif known.state is State.CANCELLED:
+            message = failure_message(FailureCode.CANCELLED, None)
+            cancelled = attempt.but(
+                state=State.CANCELLED,
+                changed_at=known.changed_at,
+                completed_at=known.completed_at,
+                failure=Failure(code=FailureCode.CANCELLED, message=message),
+            )
+            await self._attempts.change(known, cancelled, told=True)
+
+    async def cancel(self, event: VideoCancelled) -> None:
+        """End the attempt; where it is not known yet, see to it that it never starts."""
+        id_ = attempt_id(event.video_id, event.attempt)
+        news = News(Happening.CANCEL)
+        if await self._lifecycle.happen(id_, news) or await self._attempts.is_deleted(event.video_id):
+            return
+        now = utc_now()
+        stone = Attempt(
+            video_id=event.video_id,
+            attempt=event.attempt,
+            user_id=event.user_id,
+            state=State.CANCELLED,
+            created_at=event.time,
+            changed_at=now,
+            completed_at=now,
+        )
+        if not await self._attempts.add(stone):
+            await self._lifecycle.happen(id_, news)
+
+    async def delete(self, video_id: str) -> None:
+        """End every attempt of the video, erase what its user wrote, and let nothing of it begin again."""
+        await self._attempts.bury(video_id)
+        for attempt in (await self._attempts.of_video(video_id)).attempts:
+            await self._lifecycle.happen(attempt.id, News(Happening.DELETE))
+
+
+def _tell_log(before: Attempt, after: Attempt, news: News, verdict: Verdict) -> None:
+    about = {"video": before.video_id, "attempt": before.attempt, "happening": news.happening}
+    if verdict.outcome is Outcome.CONTRADICTION:
+        log.warning("attempt.contradiction", state=before.state, **about)
+    elif after.state is not before.state:
+        log.info("attempt.changed", state=after.state, was=before.state, **about)
+    if news.execution_id and before.execution_id not in (None, news.execution_id):
+        log.warning("attempt.second_execution", execution=news.execution_id, known=before.execution_id, **about)

@@ -1,0 +1,105 @@
+"""The composition root: settings become a running service. Nothing connects before the application starts."""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import FastAPI
+
+from services.media import handlers
+from services.media.claims import Claims
+from services.media.endings import Endings
+from services.media.fetch import Fetcher
+from services.media.guard import Guard
+from services.media.jobs import Jobs
+from services.media.mover import Mover
+from services.media.objects import S3Objects
+from services.media.probe import Prober
+from services.media.settings import MediaSettings
+from services.media.storage_health import StorageHealth
+from services.media.store import Assets
+from services.media.sweeper import Sweeper
+from services.media.transfer import Transfers
+from services.media.workflow import Workflow
+from shared.contracts.events import TransferProgressed, TransferStarted, VideoFailed, VideoReady, VideoRemoved
+from shared.wiring.asyncapi import serve_asyncapi
+from shared.wiring.http import make_app
+from shared.wiring.runtime import Runtime
+
+BEYOND_DEADLINE = timedelta(hours=1)
+PUBLISHED = (TransferStarted, TransferProgressed, VideoReady, VideoFailed, VideoRemoved)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The application and the life it has."""
+
+    app: FastAPI
+    runtime: Runtime
+
+
+def build(settings: MediaSettings) -> Service:
+    """Return the service, built and not yet connected to anything."""
+    runtime = Runtime("media", settings, settings.media_mongo_url)
+    database = runtime.mongo.database
+    outbox = runtime.outbox(database["assets"])
+    assets, claims = Assets(database["assets"], outbox), Claims(database["claims"])
+    objects = S3Objects(
+        endpoint=settings.s3_endpoint,
+        access_key=settings.s3_access_key,
+        secret_key=settings.s3_secret_key.get_secret_value(),
+        region=settings.s3_region,
+        bucket=settings.s3_bucket,
+    )
+    sweeper = Sweeper(
+        assets,
+        claims,
+        objects,
+        runtime.metrics,
+        every=settings.sweep_every,
+        forget_after=settings.transfer_deadline + BEYOND_DEADLINE,
+    )
+    mover = _mover(settings, runtime, objects, claims)
+    jobs = Jobs(
+        mover,
+        claims,
+        sweeper,
+        Endings(claims, sweeper, outbox, runtime.metrics),
+        outbox,
+        runtime.metrics,
+        deadline=settings.transfer_deadline,
+        retry_first=settings.transfer_retry_first,
+        retry_most=settings.transfer_retry_most,
+        early_ends=settings.transfer_incomplete_tries,
+    )
+    workers = runtime.workers(
+        database["assets"], jobs.work, concurrency=settings.transfer_concurrency, lease=settings.transfer_lease
+    )
+    handlers.register(runtime.inbox, Workflow(assets, claims, workers))
+    runtime.also_run(sweeper.run)
+    runtime.watch_dependencies(kafka_required=True)
+    runtime.health.watch("storage", StorageHealth(objects).probe, required=False)
+
+    def lifespan(app: FastAPI) -> AbstractAsyncContextManager[None]:
+        return runtime.lifespan(claims.ensure_indexes)
+
+    app = make_app("Reelway media", runtime.metrics, runtime.health, lifespan)
+    serve_asyncapi(app, runtime.consumers, "media", PUBLISHED)
+    return Service(app, runtime)
+
+
+def _mover(settings: MediaSettings, runtime: Runtime, objects: S3Objects, claims: Claims) -> Mover:
+    fetcher = Fetcher(
+        Guard(settings.fetch_allowed_networks, settings.fetch_allowed_ports),
+        connect_seconds=settings.fetch_connect_timeout.total_seconds(),
+        read_seconds=settings.fetch_read_timeout.total_seconds(),
+        most_redirects=settings.fetch_most_redirects,
+    )
+    return Mover(
+        Transfers(fetcher, objects, most_bytes=settings.max_video_bytes),
+        Prober(timeout_seconds=settings.probe_timeout.total_seconds()),
+        objects,
+        claims,
+        runtime.kafka.send,
+        concurrency=settings.transfer_concurrency,
+    )

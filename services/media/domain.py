@@ -1,0 +1,145 @@
+"""What media knows of a video, and the rules of its state: no framework, no connection."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.contracts.videos import FailureCode
+
+ORDERS_PER_ATTEMPT = 1000
+DELETED_ORDER = 10**12
+
+
+class Rank(StrEnum):
+    """Where an attempt stands."""
+
+    TRANSFERRING = "transferring"
+    FAILED = "failed"
+    READY = "ready"
+    CANCELLED = "cancelled"
+    DELETED = "deleted"
+
+
+_WITHIN_ATTEMPT = {Rank.TRANSFERRING: 50, Rank.FAILED: 90, Rank.READY: 95, Rank.CANCELLED: 99}
+
+
+def order_of(attempt: int, rank: Rank) -> int:
+    """Return the place of a state in the one order that states never go back in."""
+    if rank is Rank.DELETED:
+        return DELETED_ORDER
+    return attempt * ORDERS_PER_ATTEMPT + _WITHIN_ATTEMPT[rank]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an attempt's file is: an address to fetch from, or the key of an object to adopt."""
+
+    video_url: str | None = None
+    s3_key: str | None = None
+
+    @property
+    def known(self) -> bool:
+        """Return whether there is anything to move."""
+        return bool(self.video_url or self.s3_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of one video, as the event that began it describes it."""
+
+    video_id: str
+    user_id: str
+    number: int
+    title: str
+    source: Source
+    adopted: bool = False
+
+
+class TransferError(Exception):
+    """A transfer ended without a video. `message` is for users: what happened and what they can do."""
+
+    def __init__(self, code: FailureCode, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class HopelessError(TransferError):
+    """Another try would end the same way."""
+
+
+class TroubleError(TransferError):
+    """Another try may succeed; the deadline decides how many there are."""
+
+
+class EndsEarlyError(TroubleError):
+    """The source ended before the length it had announced, or in the middle of the file's own structure."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            FailureCode.SOURCE_INCOMPLETE,
+            "The video file ends too early at its source. Check that it is complete there, then retry.",
+        )
+
+
+_RETRYABLE = frozenset(
+    {
+        FailureCode.SOURCE_UNREACHABLE,
+        FailureCode.SOURCE_INCOMPLETE,
+        FailureCode.TRANSFER_TIMEOUT,
+        FailureCode.CANCELLED,
+    }
+)
+
+
+def retryable(code: FailureCode) -> bool:
+    """Return whether the same file may well arrive when a user retries."""
+    return code in _RETRYABLE
+
+
+# --- keys -------------------------------------------------------------------------------------------------
+
+
+def owner_prefix(user_id: str) -> str:
+    """Return the prefix under which all objects of a user lie."""
+    return f"videos/{user_id}/"
+
+
+def claim_key(user_id: str, timestamp_ms: int) -> str:
+    """Return the key that a claim made at `timestamp_ms` writes to."""
+    return f"{owner_prefix(user_id)}{timestamp_ms}.mp4"
+
+
+def poster_key(key: str) -> str:
+    """Return the key of the poster of the video at `key`."""
+    return f"{key.removesuffix('.mp4')}.jpg"
+
+
+def adoptable(key: str, user_id: str) -> bool:
+    """Return whether `key`, named by a workflow, can be believed to be a video of this user."""
+    prefix = owner_prefix(user_id)
+    parts = key.split("/")
+    return (
+        key.startswith(prefix)
+        and len(key.encode()) <= 1024
+        and key.isprintable()
+        and "\\" not in key
+        and not key.endswith(".jpg")  # posters: never a video, and written by this service
+        and all(part not in ("", ".", "..") for part in parts)
+    )
+
+
+class Verdict(StrEnum):
+    """What is to become of a claimed key."""
+
+    KEEP = "keep"
+    WAIT = "wait"
+    ERASE = "erase"
+
+
+def judge_claim(key: str, token: str, *, in_use: str | None, working: str | None, deleted: bool) -> Verdict:
+    """Decide about a claim: `in_use` is the key the record names, `working` the token of the worker at it."""
+    if deleted:
+        return Verdict.ERASE
+    if key == in_use:
+        return Verdict.KEEP
+    return Verdict.WAIT if token == working else Verdict.ERASE

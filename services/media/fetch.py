@@ -1,0 +1,115 @@
+"""HTTP GET to strangers: connects to the vetted address itself, follows redirects only through the guard.
+
+Proxies from the environment, cookies and credentials play no part here.
+"""
+
+import http.client
+import socket
+import ssl
+from collections.abc import Mapping
+from contextlib import ExitStack
+from urllib.parse import urljoin
+
+from services.media.domain import HopelessError, TroubleError
+from services.media.guard import Destination, Guard
+from services.media.stopping import Stop
+from shared.contracts.videos import FailureCode
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HEADERS = {"User-Agent": "Reelway/1.0 (video import)", "Accept": "video/*, */*;q=0.8", "Accept-Encoding": "identity"}
+
+
+class Response:
+    """One answer, its body not yet read. Close it."""
+
+    def __init__(self, response: http.client.HTTPResponse, held: ExitStack) -> None:
+        self._response = response
+        self._held = held
+        self.status = response.status
+        self.headers = response.headers
+        self.size_bytes: int | None = response.length
+
+    def read(self, most_bytes: int) -> bytes:
+        """Return what has arrived, up to `most_bytes`; b"" at the end. Raises OSError or HTTPException."""
+        return self._response.read1(most_bytes)
+
+    def close(self) -> None:
+        """Close the connection, whatever is left unread."""
+        self._held.close()
+
+
+class Fetcher:
+    """Sends GET requests to addresses the guard lets through. Blocks: for threads only."""
+
+    def __init__(self, guard: Guard, *, connect_seconds: float, read_seconds: float, most_redirects: int) -> None:
+        self._guard = guard
+        self._connect_seconds = connect_seconds
+        self._read_seconds = read_seconds
+        self._most_redirects = most_redirects
+        self._tls = ssl.create_default_context()
+
+    def get(self, url: str, headers: Mapping[str, str], stop: Stop) -> Response:
+        """Return the answer at the end of all redirects. Raises HopelessError, TroubleError or StoppedError."""
+        for _ in range(self._most_redirects + 1):
+            response = self._get_once(self._guard.vet(url), headers, stop)
+            if response.status not in _REDIRECTS:
+                return response
+            location = response.headers.get("Location")
+            response.close()
+            if not location:
+                raise TroubleError(FailureCode.SOURCE_UNREACHABLE, "The video's server redirects to nowhere. Retry.")
+            url = _joined(url, location)
+        message = "The video's address redirects too many times. Use the address of the file itself."
+        raise HopelessError(FailureCode.SOURCE_REFUSED, message)
+
+    def _get_once(self, place: Destination, headers: Mapping[str, str], stop: Stop) -> Response:
+        problem: Exception | None = None
+        for address in place.addresses:
+            stop.check()
+            try:
+                return self._ask(place, address, headers, stop)
+            except ssl.SSLCertVerificationError as error:
+                message = "The video's server has no valid certificate. Use another address."
+                raise HopelessError(FailureCode.SOURCE_REFUSED, message) from error
+            except (OSError, http.client.HTTPException) as error:
+                problem = error
+        stop.check()
+        message = "The video's server can't be reached. Check the address, then retry."
+        raise TroubleError(FailureCode.SOURCE_UNREACHABLE, message) from problem
+
+    def _ask(self, place: Destination, address: str, headers: Mapping[str, str], stop: Stop) -> Response:
+        with ExitStack() as held:
+            connection = http.client.HTTPConnection(place.host, place.port)
+            connection.sock = held.enter_context(self._connected(place, address, stop))
+            connection.auto_open = 0
+            held.enter_context(stop.waking(connection.sock))
+            connection.request("GET", place.target, headers={"Host": place.host_header, **_HEADERS, **headers})
+            response = held.enter_context(connection.getresponse())
+            return Response(response, held.pop_all())
+
+    def _connected(self, place: Destination, address: str, stop: Stop) -> socket.socket:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        plain = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            plain.settimeout(self._connect_seconds)
+            with stop.waking(plain):
+                plain.connect((address, place.port))
+                secured = self._secured(plain, place)
+            secured.settimeout(self._read_seconds)
+            return secured
+        except BaseException:
+            plain.close()
+            raise
+
+    def _secured(self, plain: socket.socket, place: Destination) -> socket.socket:
+        if place.scheme == "http":
+            return plain
+        return self._tls.wrap_socket(plain, server_hostname=place.host)
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        message = "The video's server redirects to an address that is not valid."
+        raise HopelessError(FailureCode.SOURCE_REFUSED, message) from error

@@ -1,0 +1,152 @@
+"""The bucket: what media asks of any S3 storage, and how it is asked with the minio SDK.
+
+Everything here blocks and belongs into threads. What streams into the bucket is in uploads.py.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from io import BytesIO
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import urllib3
+from minio import Minio
+from minio.error import MinioException, S3Error
+from urllib3.exceptions import HTTPError
+
+CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 20.0
+READ_BYTES = 1024 * 1024
+URL_LIFE = timedelta(hours=6)
+
+_MISSING = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound", "NoSuchUpload"})
+_USABLE = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
+
+
+class StorageAwayError(Exception):
+    """The storage can't serve this now; it may later."""
+
+
+class ObjectMissingError(Exception):
+    """There is no such object."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What the storage says of an object; `plain_md5` is None where its ETag is something else than that."""
+
+    size_bytes: int
+    plain_md5: str | None
+
+
+class Objects(Protocol):
+    """The objects of one bucket. Every method raises StorageAwayError where the storage can't serve."""
+
+    def ensure_bucket(self) -> None:
+        """Make the bucket where it is missing; return when it can be used."""
+
+    def stat(self, key: str) -> StoredObject:
+        """Return what is known of an object. Raises ObjectMissingError."""
+
+    def put(self, key: str, content: bytes, content_type: str) -> None:
+        """Store a small object."""
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """Yield an object's bytes. Raises ObjectMissingError."""
+
+    def erase(self, key: str) -> None:
+        """Delete an object; one that does not exist is fine."""
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
+        """Drop the parts of an unfinished upload; one that does not exist is fine."""
+
+    def signed(self, method: str, key: str, query: dict[str, str] | None = None) -> str:
+        """Return a URL that allows `method` on `key` for some hours; asks nobody."""
+
+
+class S3Objects:
+    """`Objects` in an S3 storage. `endpoint` is a URL; proxies from the environment are not used."""
+
+    def __init__(self, *, endpoint: str, access_key: str, secret_key: str, region: str, bucket: str) -> None:
+        parts = urlsplit(endpoint)
+        pool = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
+            retries=urllib3.Retry(total=1, redirect=0, backoff_factor=0.1),
+            maxsize=16,
+        )
+        self._bucket = bucket
+        self._client = Minio(
+            parts.netloc,
+            access_key=access_key,
+            secret_key=secret_key,
+            secure=parts.scheme == "https",
+            region=region,
+            http_client=pool,
+        )
+
+    def ensure_bucket(self) -> None:
+        """Make the bucket where it is missing; return when it can be used."""
+        with _translated():
+            if self._client.bucket_exists(self._bucket):
+                return
+            try:
+                self._client.make_bucket(self._bucket)
+            except S3Error as error:
+                if error.code not in _USABLE:  # somebody else was quicker
+                    raise
+
+    def stat(self, key: str) -> StoredObject:
+        """Return what is known of an object. Raises ObjectMissingError."""
+        with _translated():
+            found = self._client.stat_object(self._bucket, key)
+        etag = (found.etag or "").strip('"').lower()
+        # With keys of its own (SSE-KMS, SSE-C) S3 gives an ETag that looks like an MD5 and is none.
+        sealed = (found.metadata or {}).get("x-amz-server-side-encryption", "AES256") != "AES256"
+        plain = len(etag) == 32 and not sealed
+        return StoredObject(int(found.size or 0), etag if plain else None)
+
+    def put(self, key: str, content: bytes, content_type: str) -> None:
+        """Store a small object."""
+        with _translated():
+            self._client.put_object(self._bucket, key, BytesIO(content), len(content), content_type)
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """Yield an object's bytes. Raises ObjectMissingError."""
+        with _translated():
+            response = self._client.get_object(self._bucket, key)
+            try:
+                yield from response.stream(READ_BYTES)
+            finally:
+                response.close()
+
+    def erase(self, key: str) -> None:
+        """Delete an object; one that does not exist is fine."""
+        with contextlib.suppress(ObjectMissingError), _translated():
+            self._client.remove_object(self._bucket, key)
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
+        """Drop the parts of an unfinished upload; one that does not exist is fine."""
+        url = self.signed("DELETE", key, {"uploadId": upload_id})
+        with _translated():
+            answer = urllib3.request("DELETE", url, timeout=ANSWER_SECONDS, retries=False)
+        if answer.status not in (204, 404):
+            raise StorageAwayError(f"abort answered {answer.status}")
+
+    def signed(self, method: str, key: str, query: dict[str, str] | None = None) -> str:
+        """Return a URL that allows `method` on `key` for some hours; asks nobody."""
+        return self._client.get_presigned_url(
+            method, self._bucket, key, expires=URL_LIFE, extra_query_params=dict(query) if query else None
+        )
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except S3Error as error:
+        if error.code in _MISSING:
+            raise ObjectMissingError(error.object_name) from error
+        raise StorageAwayError(error.code) from error
+    except (MinioException, HTTPError, OSError) as error:
+        raise StorageAwayError(type(error).__name__) from error

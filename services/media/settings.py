@@ -1,0 +1,65 @@
+"""Everything about the media service that can be set from outside."""
+
+import ipaddress
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from shared.wiring.settings import CommaSeparated, CommonSettings, Duration
+
+GIB = 1024**3
+
+
+def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        ipaddress.ip_network(value)
+    return values
+
+
+def _ports(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(value.isdigit() and 0 < int(value) < 65_536 for value in values):
+        raise ValueError("ports are numbers from 1 to 65535")
+    return values
+
+
+class MediaSettings(CommonSettings):
+    """The media service's settings; a duration is ISO 8601 (PT30M) or a number of seconds."""
+
+    media_host: str = "127.0.0.1"
+    media_port: int = Field(default=8082, ge=0, le=65535)
+    media_mongo_url: str = "mongodb://127.0.0.1:27017/?retryWrites=false"
+
+    s3_endpoint: str = Field(default="http://127.0.0.1:9000", description="Where this service reaches the storage.")
+    s3_access_key: str = ""
+    s3_secret_key: SecretStr = SecretStr("")
+    s3_bucket: str = Field(default="reelway", description="Made at start where it is missing.")
+    s3_region: str = "us-east-1"
+
+    fetch_allowed_networks: Annotated[CommaSeparated, AfterValidator(_networks)] = Field(
+        default=(), description="Networks (CIDR) that video URLs may lead to although they are private."
+    )
+    fetch_allowed_ports: Annotated[CommaSeparated, AfterValidator(_ports)] = Field(
+        default=(), description="Ports that video URLs may name; every port where empty."
+    )
+    fetch_most_redirects: int = Field(default=5, ge=0)
+    fetch_connect_timeout: Duration = timedelta(seconds=10)
+    fetch_read_timeout: Duration = Field(
+        default=timedelta(seconds=30), description="How long a source may stay silent before it counts as broken."
+    )
+    max_video_bytes: int = Field(default=5 * GIB, gt=0, description="A larger video is refused.")
+
+    transfer_deadline: Duration = Field(
+        default=timedelta(minutes=30), description="From an attempt's first try until it fails for good."
+    )
+    transfer_concurrency: int = Field(default=4, ge=1, description="Transfers at the same time in one process.")
+    transfer_lease: Duration = Field(
+        default=timedelta(seconds=20), description="How long a silent worker keeps its job."
+    )
+    transfer_retry_first: Duration = Field(default=timedelta(seconds=1), description="Pause after the first failure.")
+    transfer_retry_most: Duration = Field(default=timedelta(seconds=30), description="Longest pause between tries.")
+    transfer_incomplete_tries: int = Field(
+        default=3, ge=1, description="After so many whole tries that ended early the source counts as incomplete."
+    )
+    probe_timeout: Duration = Field(default=timedelta(seconds=60), description="Longest look into a stored file.")
+    sweep_every: Duration = Field(default=timedelta(seconds=5), description="Pause between looks for lost objects.")

@@ -1,0 +1,154 @@
+"""A video at its source: read as one stream of bytes, although its connection may break in the middle."""
+
+import http.client
+import re
+
+from services.media.domain import EndsEarlyError, HopelessError, TransferError, TroubleError
+from services.media.fetch import Fetcher, Response
+from services.media.stopping import Stop
+from shared.contracts.videos import FailureCode
+
+RESUME_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)
+MOST_FRUITLESS_RESUMES = 3
+
+_NO_FILE = frozenset({404, 410})
+_PASSING = frozenset({408, 421, 425, 429})
+_NO_VIDEO_TYPES = ("text/html", "application/xhtml", "application/json", "application/xml", "text/xml")
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+class VideoSource:
+    """The bytes at a URL, in order. `size_bytes` is None where the server does not say.
+
+    A connection that breaks is resumed by Range where the server vouches that the file is still the same one
+    (strong ETag or Last-Modified); two versions are never joined. Blocks: for threads only.
+    """
+
+    def __init__(self, fetcher: Fetcher, url: str, *, most_bytes: int, stop: Stop) -> None:
+        self._fetcher = fetcher
+        self._url = url
+        self._most_bytes = most_bytes
+        self._stop = stop
+        self._offset = 0
+        self._fruitless = 0
+        self._response = fetcher.get(url, {}, stop)
+        try:
+            self._check_answer()
+        except BaseException:
+            self.close()
+            raise
+        self.size_bytes = self._response.size_bytes
+        self._validator = _validator(self._response)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._response.close()
+
+    def read(self, most_bytes: int) -> bytes:
+        """Return the next bytes, b"" at the end of the whole file.
+
+        Raises EndsEarlyError, TroubleError, HopelessError (too large) or StoppedError.
+        """
+        while True:
+            self._stop.check()
+            if self._offset == self.size_bytes:
+                return b""
+            try:
+                block = self._response.read(most_bytes)
+            except (OSError, http.client.HTTPException) as error:
+                self._resume(error)
+                continue
+            if block or self.size_bytes is None:
+                return self._counted(block)
+            self._resume(None)
+
+    def _counted(self, block: bytes) -> bytes:
+        self._offset += len(block)
+        self._fruitless = 0
+        if self._offset > self._most_bytes:
+            raise too_large(self._most_bytes)
+        return block
+
+    def _check_answer(self) -> None:
+        problem = _problem_of_status(self._response.status)
+        if problem:
+            raise problem
+        content_type = self._response.headers.get("Content-Type", "").lower()
+        if content_type.startswith(_NO_VIDEO_TYPES):
+            kind = content_type.partition(";")[0]
+            raise not_a_video(f"The address leads to {kind}, not to a video. Use the address of the file itself.")
+        if self._response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise not_a_video("The video's server sends it packed. Use an address that gives the plain file.")
+        if (self._response.size_bytes or 0) > self._most_bytes:
+            raise too_large(self._most_bytes)
+
+    def _resume(self, cause: Exception | None) -> None:
+        """Continue at the present offset over a new connection, or raise what ends this try."""
+        self._stop.check()
+        self._response.close()
+        broken = self._broken(cause)
+        self._fruitless += 1
+        if self._validator is None or self._offset == 0 or self._fruitless > MOST_FRUITLESS_RESUMES:
+            raise broken from cause
+        wanted = {"Range": f"bytes={self._offset}-", "If-Range": self._validator}
+        for pause_seconds in RESUME_PAUSES_SECONDS:
+            self._stop.pause(pause_seconds)
+            try:
+                response = self._fetcher.get(self._url, wanted, self._stop)
+            except TroubleError:
+                continue
+            if self._continues(response):
+                self._response = response
+                return
+            response.close()
+            if not isinstance(_problem_of_status(response.status), TroubleError):
+                break
+        raise broken from cause
+
+    def _continues(self, response: Response) -> bool:
+        """Return whether `response` is the rest of the same file, from the present offset on."""
+        match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if response.status != 206 or match is None or int(match[1]) != self._offset:
+            return False
+        total = None if match[3] == "*" else int(match[3])
+        if self.size_bytes is not None:
+            return total == self.size_bytes
+        self.size_bytes = total
+        return total is None or total <= self._most_bytes
+
+    def _broken(self, cause: Exception | None) -> TroubleError:
+        if cause is None or isinstance(cause, http.client.IncompleteRead):
+            return EndsEarlyError()
+        message = "The connection to the video's server broke again and again. Retry later."
+        return TroubleError(FailureCode.SOURCE_UNREACHABLE, message)
+
+
+def not_a_video(message: str) -> HopelessError:
+    """Return the end of a transfer whose file is something else."""
+    return HopelessError(FailureCode.NOT_A_VIDEO, message)
+
+
+def too_large(most_bytes: int) -> HopelessError:
+    """Return the end of a transfer whose file is above the limit."""
+    limit = f"{most_bytes / 1024**3:.1f} GB" if most_bytes >= 1024**3 else f"{most_bytes / 1024**2:.1f} MB"
+    return HopelessError(FailureCode.SOURCE_TOO_LARGE, f"The video is larger than {limit}. Use a smaller one.")
+
+
+def _problem_of_status(status: int) -> TransferError | None:
+    if status == 200:
+        return None
+    if status in _NO_FILE:
+        message = f"There is no file at the video's address (HTTP {status}). Check the address."
+        return HopelessError(FailureCode.SOURCE_UNREACHABLE, message)
+    if status >= 500 or status in _PASSING:
+        message = f"The video's server has trouble of its own (HTTP {status}). Retry later."
+        return TroubleError(FailureCode.SOURCE_UNREACHABLE, message)
+    message = f"The video's server refuses to give the file (HTTP {status}). Use an address open to everyone."
+    return HopelessError(FailureCode.SOURCE_REFUSED, message)
+
+
+def _validator(response: Response) -> str | None:
+    etag = response.headers.get("ETag", "")
+    if etag.startswith('"'):
+        return etag
+    return response.headers.get("Last-Modified")

@@ -1,0 +1,111 @@
+"""The assets: one document per video, what media knows of it, its job and the events it has yet to tell.
+
+Fields: userId, title, attempt, order, state, source {videoUrl, s3Key}, adopted, job, deadlineAt (from the attempt's
+first try on), endedEarly (count of tries), trouble (of the last try) and failure {code, message}, key, posterKey,
+metadata, traceparent, createdAt, updatedAt, erasedAt.
+"""
+
+from typing import Any
+
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError
+
+from services.media.domain import DELETED_ORDER, Attempt, Rank, Source, order_of
+from shared.contracts.events import Event
+from shared.contracts.wire import utc_now
+from shared.delivery.leases import new_job
+from shared.delivery.outbox import Document, Outbox
+from shared.wiring.tracing import current_traceparent
+
+TRANSFER, ERASE = "transfer", "erase"
+
+_OF_TRIES = ("deadlineAt", "endedEarly", "trouble", "failure")
+
+
+class Assets:
+    """Every write to the assets that does not belong to a running job; each is one atomic, idempotent update."""
+
+    def __init__(self, collection: AsyncCollection[Document], outbox: Outbox) -> None:
+        self._collection = collection
+        self._outbox = outbox
+
+    async def find(self, video_id: str) -> Document | None:
+        """Return the asset's document."""
+        return await self._collection.find_one({"_id": video_id})
+
+    async def begin(self, attempt: Attempt) -> bool:
+        """Note that a file is to be moved; return False where the state is already at or beyond that."""
+        state = {
+            "userId": attempt.user_id,
+            "title": attempt.title,
+            "attempt": attempt.number,
+            "source": {"videoUrl": attempt.source.video_url, "s3Key": attempt.source.s3_key},
+            "adopted": attempt.adopted,
+            "job": new_job(TRANSFER),
+        }
+        return await self._advance(
+            attempt.video_id, order_of(attempt.number, Rank.TRANSFERRING), Rank.TRANSFERRING, state, _OF_TRIES
+        )
+
+    async def cancel(self, video_id: str, user_id: str, title: str, attempt: int, news: Event) -> bool:
+        """Cancel an attempt, known or not; `news` is told only where this attempt had a transfer or its result."""
+        order = order_of(attempt, Rank.CANCELLED)
+        state = {"userId": user_id, "title": title, "attempt": attempt, "job": new_job(ERASE, since=utc_now())}
+        while True:
+            known = await self.find(video_id)
+            if known is not None and known["order"] >= order:
+                return False
+            change = _change(Rank.CANCELLED, order, state, ("key", "posterKey"))
+            if known is not None and known["attempt"] == attempt and known["state"] in (Rank.TRANSFERRING, Rank.READY):
+                change = self._outbox.carry(change, news)
+            # What was read must still stand, or else this is decided anew.
+            if await self._upsert({"_id": video_id, "order": known["order"] if known else order}, change):
+                self._outbox.nudge(video_id)
+                return True
+
+    async def delete(self, video_id: str, user_id: str, attempt: int) -> bool:
+        """Leave a tombstone, also for an id nobody has heard of; return False where there is one already."""
+        state = {"userId": user_id, "attempt": attempt, "job": new_job(ERASE, since=utc_now())}
+        gone = ("title", "source", "key", "posterKey", "metadata", *_OF_TRIES)
+        return await self._advance(video_id, DELETED_ORDER, Rank.DELETED, state, gone)
+
+    async def _advance(
+        self, video_id: str, order: int, rank: Rank, state: dict[str, Any], gone: tuple[str, ...]
+    ) -> bool:
+        return await self._upsert({"_id": video_id, "order": {"$lt": order}}, _change(rank, order, state, gone))
+
+    async def _upsert(self, expected: Document, change: Document) -> bool:
+        """Apply `change` where `expected` matches or the id is new; return False where another state stands there."""
+        try:
+            await self._collection.update_one(expected, change, upsert=True)
+        except DuplicateKeyError:
+            return False
+        return True
+
+
+def attempt_of(document: Document) -> Attempt:
+    """Return the attempt an asset's document describes."""
+    source = document.get("source") or {}
+    return Attempt(
+        video_id=document["_id"],
+        user_id=document["userId"],
+        number=document["attempt"],
+        title=document.get("title", ""),
+        source=Source(source.get("videoUrl"), source.get("s3Key")),
+        adopted=document.get("adopted", False),
+    )
+
+
+def _change(rank: Rank, order: int, state: Document, gone: tuple[str, ...]) -> Document:
+    now = utc_now()
+    return {
+        "$set": {
+            **state,
+            "state": rank.value,
+            "order": order,
+            "traceparent": current_traceparent(),
+            "updatedAt": now,
+        },
+        "$unset": dict.fromkeys(gone, ""),
+        "$setOnInsert": {"createdAt": now},
+    }

@@ -1,0 +1,1 @@
+"""Tells people what becomes of their videos: stored notifications, history, live streams."""

@@ -1,0 +1,79 @@
+"""The bench's own ends of Kafka: events in the services' place, and ears for what they say."""
+
+import asyncio
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from shared.contracts.cloudevents import decode, encode
+from shared.contracts.events import Event
+from shared.contracts.topics import TopicSpec
+from tests.bench.figures import BrokenRun
+
+_FETCH_WAIT_MS = 20
+
+
+class Kafka:
+    """Publishes and listens while it is entered."""
+
+    def __init__(self, servers: str) -> None:
+        self._servers = servers
+        self._producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all")
+        self._listener = AIOKafkaConsumer(bootstrap_servers=servers, fetch_max_wait_ms=_FETCH_WAIT_MS)
+
+    async def __aenter__(self) -> Self:
+        await self._producer.start()
+        await self._listener.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._producer.stop()
+        await self._listener.stop()
+
+    async def publish(self, *events: Event, source: str) -> None:
+        """Publish events as the service `source` would and wait until the broker has them all."""
+        sent = []
+        for event in events:
+            record = encode(event, source)
+            headers = [(name, value.encode()) for name, value in record.headers.items()]
+            sent.append(await self._producer.send(record.topic, record.value, record.key, headers=headers))
+        await asyncio.gather(*sent)
+
+    async def listen(self, topic: TopicSpec) -> None:
+        """Hear all that is and will be published to `topic`, and to no other.
+
+        From the beginning, and counted by what arrives: the embedded broker's end offsets fall short by what its last
+        batch holds beyond one record.
+        """
+        partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        self._listener.assign(partitions)
+        await self._listener.seek_to_beginning(*partitions)
+
+    async def heard(self) -> Event:
+        """Return the next event of the topic that is listened to."""
+        record = await self._listener.getone()
+        return decode({name: value.decode() for name, value in record.headers}, record.value)
+
+    async def until_heard(self, video_ids: Iterable[str], within_seconds: float) -> None:
+        """Return when an event about each of these videos was heard. Raises BrokenRun."""
+        missing = set(video_ids)
+        try:
+            async with asyncio.timeout(within_seconds):
+                while missing:
+                    missing.discard(str(getattr(await self.heard(), "video_id", "")))
+        except TimeoutError:
+            raise BrokenRun(f"{len(missing)} events were never published, one for {missing.pop()}") from None
+
+    async def make_topic(self, name: str, partitions: int) -> None:
+        """Make a topic for the bench alone."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._servers)
+        try:
+            await admin.start()
+            await admin.create_topics([NewTopic(name, partitions, 1)])
+        finally:
+            await admin.close()

@@ -1,0 +1,210 @@
+"""Webhook answered → SSE event received, against one bare Kafka send → receive, in turns in the same run.
+
+The path: a `video-complete` webhook with status "failed" → receipt and CompletionReported (hop 1) → the generator
+judges: WorkflowFailed (hop 2) → the notifier stores and tells: SSE event `error`. The stream is opened at the gateway,
+as a browser's is. The clock starts with the last byte of the webhook's 202.
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+import time
+import uuid
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from deploy.local.stack import LocalStack
+from shared.contracts.topics import VIDEO_CALLBACKS
+from shared.delivery.inbox import _CONSUMER as CONSUMER_SETTINGS
+from tests.bench.arena import UNLIMITED_VIDEOS, Options, stack
+from tests.bench.figures import BrokenRun, Figure, Section, Spread, percentile, spread
+from tests.bench.http_client import Connection, EventStream, request_bytes
+from tests.bench.kafka_client import Kafka
+from tests.bench.load import run as send_load
+from tests.bench.people import GENERATE_BODY, GENERATE_PATH, log_in
+from tests.bench.stand_in import silent_workflow
+
+SAMPLES, QUICK_SAMPLES, WARM_UP = 200, 100, 20
+BLOCKS = 4
+KAFKA_HOPS = 2
+BARE_TOPIC = "bench.bare"
+LONGEST_PAUSE_SECONDS = 0.05
+EVENT_SECONDS = 20.0
+RENDERING_SECONDS = 120.0
+
+
+class _Ears:
+    """What one open stream has said: the moment of the first event of each (video, type)."""
+
+    def __init__(self) -> None:
+        self.heard_at: dict[tuple[str, str], float] = {}
+        self._news = asyncio.Event()
+
+    def hear(self, event: dict[str, Any], at: float) -> None:
+        key = (str(event.get("videoId")), str(event.get("type")))
+        if key[1] in ("error", "complete") and key in self.heard_at:
+            raise BrokenRun(f"{key} was told twice")
+        self.heard_at.setdefault(key, at)
+        self._news.set()
+
+    async def until(self, keys: set[tuple[str, str]], within_seconds: float) -> None:
+        """Return when all of `keys` were heard. Raises BrokenRun."""
+        try:
+            async with asyncio.timeout(within_seconds):
+                while not keys <= self.heard_at.keys():
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            missing = keys - self.heard_at.keys()
+            raise BrokenRun(f"{len(missing)} events never came, one is {next(iter(missing))}") from None
+
+
+class BareKafka:
+    """One producer and one consumer with the services' own settings, and nothing else."""
+
+    def __init__(self, servers: str) -> None:
+        self._producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all", enable_idempotence=False)
+        self._consumer = AIOKafkaConsumer(
+            BARE_TOPIC,
+            bootstrap_servers=servers,
+            group_id="bench.bare",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            **CONSUMER_SETTINGS,
+        )
+
+    async def __aenter__(self) -> "BareKafka":
+        await self._producer.start()
+        await self._consumer.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._consumer.stop()
+        await self._producer.stop()
+
+    async def hop_seconds(self, payload: bytes) -> float:
+        """Return the time from a send to the moment the consumer hands the record out."""
+        key = uuid.uuid4().bytes
+        received = asyncio.ensure_future(self._consumer.getone())
+        began = time.perf_counter()
+        await self._producer.send_and_wait(BARE_TOPIC, payload, key)
+        record = await asyncio.wait_for(received, EVENT_SECONDS)
+        seconds = time.perf_counter() - began
+        if record.key != key:
+            raise BrokenRun("the bare consumer received another record than the one sent")
+        return seconds
+
+
+class _Webhooks:
+    """Reports renderings as failed, as a workflow engine with the shared secret does."""
+
+    def __init__(self, running: LocalStack, connection: Connection, ears: _Ears) -> None:
+        self._url = running.url("gateway")
+        self._secret = running.webhook_secret
+        self._connection = connection
+        self._ears = ears
+
+    async def event_seconds(self, video_id: str) -> float:
+        """Return the time from the webhook's 202 to the event on the open stream."""
+        body = {"videoId": video_id, "status": "failed", "error": "The renderer ran out of memory."}
+        headers = {"X-Webhook-Secret": self._secret}
+        request = request_bytes(self._url, "POST", "/api/webhook/video-complete", headers, json.dumps(body).encode())
+        answer = await self._connection.send(request)
+        if answer.data(202)["matched"] is not True:
+            raise BrokenRun(f"the webhook for {video_id} was not matched")
+        told = (video_id, "error")
+        await self._ears.until({told}, EVENT_SECONDS)
+        return self._ears.heard_at[told] - answer.at
+
+
+async def measure(options: Options) -> Section:
+    """Take the figures. Raises BrokenRun where any event is missing, doubled or of another kind."""
+    samples = options.rounds(SAMPLES, quick=QUICK_SAMPLES)
+    async with contextlib.AsyncExitStack() as opened:
+        workflow = opened.enter_context(silent_workflow())
+        running = await opened.enter_async_context(
+            stack(
+                options.folder,
+                services=("gateway", "generator", "notifier"),
+                engines=("kafka", "gateway-db", "generator-db", "notifier-db", "s3"),
+                environ={
+                    "VIDEO_CREATION_WEBHOOK_URL": f"{workflow.url}/webhook/create",
+                    "GENERATE_VIDEO_WEBHOOK_URL": f"{workflow.url}/webhook/generate",
+                },
+                overrides={"gateway": {"VIDEO_QUOTA": UNLIMITED_VIDEOS}},
+            )
+        )
+        kafka = await opened.enter_async_context(Kafka(running.url("kafka")))
+        await kafka.make_topic(BARE_TOPIC, VIDEO_CALLBACKS.partitions)
+        bare = await opened.enter_async_context(BareKafka(running.url("kafka")))
+        (token,) = await log_in(running.url("gateway"), 1)
+        ears = _Ears()
+        url = running.url("gateway")
+        stream = await EventStream.open(url, "/api/notifications/stream", token, "video-download-update", ears.hear)
+        opened.callback(stream.close)
+        video_ids = await _render(url, token, samples + WARM_UP, ears)
+        connection = await Connection.open(url)
+        opened.callback(connection.close)
+        rounds = await _take_turns(_Webhooks(running, connection, ears), bare, video_ids)
+    return _section(rounds[WARM_UP:])
+
+
+async def _render(url: str, token: str, count: int, ears: _Ears) -> list[str]:
+    """Have `count` videos accepted and wait until the workflow engine has them all."""
+    task = {
+        "url": url, "path": GENERATE_PATH, "requests": count, "connections": 4, "tokens": [token], "body": GENERATE_BODY
+    }  # fmt: skip
+    video_ids: list[str] = (await send_load(task))["video_ids"]
+    await ears.until({(video_id, "rendering") for video_id in video_ids}, RENDERING_SECONDS)
+    return video_ids
+
+
+async def _take_turns(webhooks: _Webhooks, bare: BareKafka, video_ids: list[str]) -> list[dict[str, Any]]:
+    """Measure a webhook, a bare hop, and so on; random pauses keep both out of step with the consumers' polls."""
+    chance = random.Random(2)  # noqa: S311 - the same pauses in every run
+    rounds = []
+    for video_id in video_ids:
+        await asyncio.sleep(chance.uniform(0, LONGEST_PAUSE_SECONDS))
+        event_seconds = await webhooks.event_seconds(video_id)
+        await asyncio.sleep(chance.uniform(0, LONGEST_PAUSE_SECONDS))
+        hop_seconds = await bare.hop_seconds(b"x" * 512)
+        rounds.append({"event_ms": round(event_seconds * 1000, 3), "kafka_hop_ms": round(hop_seconds * 1000, 3)})
+    return rounds
+
+
+def _section(rounds: list[dict[str, Any]]) -> Section:
+    setup = {"samples": len(rounds), "kafka_hops_on_the_path": KAFKA_HOPS, "base": "one bare Kafka send → receive"}
+    figures = [
+        _latency("webhook answered → SSE event, p50", rounds, 0.5),
+        _latency("webhook answered → SSE event, p99", rounds, 0.99),
+        _latency(f"the same per Kafka hop ({KAFKA_HOPS}), p50", rounds, 0.5, hops=KAFKA_HOPS),
+        _latency(f"the same per Kafka hop ({KAFKA_HOPS}), p99", rounds, 0.99, hops=KAFKA_HOPS),
+    ]
+    return Section("latency", setup, rounds, figures)
+
+
+def _latency(title: str, rounds: list[dict[str, Any]], share: float, hops: int = 1) -> Figure:
+    """Return the percentile of all samples; the spread is that of BLOCKS consecutive parts of them."""
+    size = len(rounds) // BLOCKS
+    blocks = [rounds[start : start + size] for start in range(0, size * BLOCKS, size)]
+
+    def over(part: list[dict[str, Any]]) -> tuple[float, float]:
+        ours = percentile([taken["event_ms"] for taken in part], share) / hops
+        return ours, percentile([taken["kafka_hop_ms"] for taken in part], share)
+
+    ours, base = over(rounds)
+    parts = [over(block) for block in blocks]
+    return Figure(
+        title,
+        "ms",
+        _around(ours, [mine for mine, _ in parts]),
+        _around(base, [other for _, other in parts]),
+        _around(ours / base, [mine / other for mine, other in parts]),
+    )
+
+
+def _around(value: float, parts: list[float]) -> Spread:
+    between = spread(parts)
+    return Spread(value, between.least, between.most)

@@ -1,0 +1,79 @@
+"""`python -m deploy.local up` with everything real: what a user made is there after the next start."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.local.site import ENGINE_VARIABLES
+from tests.conftest import QUICK_VIDEOS
+from tests.driving import ask, wait_for_status
+from tests.waiting import until
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[dict[str, Any]]:
+    """The stack as `make up` starts it; gives stack.json, and stops it with SIGTERM."""
+    record = folder / "stack.json"
+    process = make_up(folder)
+    try:
+        await until(lambda: record.exists() or process.poll() is not None, within_seconds=90)
+        assert process.poll() is None, process.communicate()[0]
+        yield json.loads(record.read_text())
+    finally:
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, out
+
+
+def make_up(folder: Path) -> "subprocess.Popen[str]":
+    variables = {variable for engine in ENGINE_VARIABLES.values() for variable in engine}
+    environ = {name: value for name, value in os.environ.items() if name not in variables}
+    return subprocess.Popen(
+        [sys.executable, "-m", "deploy.local", "up", "--folder", str(folder)],
+        cwd=REPOSITORY,
+        env=environ | QUICK_VIDEOS,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@asynccontextmanager
+async def demo_user(stack: dict[str, Any]) -> AsyncIterator[httpx.AsyncClient]:
+    """A client logged in as the demo user."""
+    async with httpx.AsyncClient(base_url=stack["services"]["gateway"]["url"], timeout=30, trust_env=False) as client:
+        answer = await client.post("/api/auth/login", json=stack["demo"])
+        assert answer.status_code == 200, answer.text
+        client.headers["Authorization"] = f"Bearer {answer.json()['data']['accessToken']}"
+        yield client
+
+
+async def download(client: httpx.AsyncClient, video_id: str) -> bytes:
+    return (await client.get(f"/api/video/download/{video_id}", follow_redirects=True)).raise_for_status().content
+
+
+@pytest.mark.timeout(240)
+async def test_yesterdays_video_is_there_after_the_next_start(tmp_path: Path) -> None:
+    folder = tmp_path / "my clone" / ".reelway"
+    async with running(folder) as stack, demo_user(stack) as client:
+        video_id = await ask(client, "Made yesterday")
+        await wait_for_status(client, video_id, "ready", seconds=90)
+        made = await download(client, video_id)
+        assert made[4:8] == b"ftyp"
+    async with running(folder) as tomorrow, demo_user(tomorrow) as client:
+        assert tomorrow["demo"] == stack["demo"]
+        gallery = (await client.get("/api/video/gallery")).json()["data"]["videos"]
+        assert [video["videoId"] for video in gallery] == [video_id]
+        assert await download(client, video_id) == made

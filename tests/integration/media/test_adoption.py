@@ -1,0 +1,127 @@
+"""Objects that the workflow has put into the bucket itself."""
+
+import asyncio
+import hashlib
+import io
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from shared.contracts.events import VideoFailed, VideoReady, VideoRemoved
+from tests.integration.media.conftest import OpenWorld
+from tests.integration.media.file_server import File
+from tests.integration.media.world import BUCKET, World, new_user, until, video_of
+from tests.media_files import sound, video
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(open_world: OpenWorld) -> AsyncIterator[World]:
+    async with open_world({}) as world:
+        yield world
+
+
+async def put(world: World, key: str, content: bytes) -> None:
+    await asyncio.to_thread(world.bucket.put_object, BUCKET, key, io.BytesIO(content), len(content))
+
+
+async def test_an_object_of_the_owner_is_adopted_in_place(world: World) -> None:
+    user_id = new_user()
+    video_id, key = video_of(user_id), f"videos/{user_id}/rendered.mp4"
+    await put(world, key, video())
+    await world.complete(video_id, s3_key=key)
+    ready = await world.event(VideoReady, video_id)
+    assert (ready.s3_key, ready.poster_key) == (key, f"videos/{user_id}/rendered.jpg")
+    assert ready.metadata.sha256 == hashlib.sha256(video()).hexdigest()
+    assert ready.metadata.original_url is None
+    assert await world.keys_of(video_id) == [ready.poster_key, key]
+
+    await world.delete(video_id)
+    await world.event(VideoRemoved, video_id)
+    assert await world.keys_of(video_id) == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "videos/{other}/rendered.mp4",
+        "videos/{me}/missing.mp4",
+        "videos/{me}/../{other}/rendered.mp4",
+        "videos/{me}//rendered.mp4",
+        "videos/{me}/",
+        "secrets/{me}.mp4",
+    ],
+)
+async def test_what_is_not_the_owners_is_refused(world: World, key: str) -> None:
+    me, other = new_user(), new_user()
+    others_key = f"videos/{other}/rendered.mp4"
+    await put(world, others_key, video())
+    video_id = video_of(me)
+    await world.complete(video_id, s3_key=key.format(me=me, other=other))
+    failed = await world.event(VideoFailed, video_id)
+    assert (failed.code, failed.retryable) == ("OBJECT_REFUSED", False)
+    assert await world.content(others_key) == video()
+
+
+async def test_an_object_has_one_owner(world: World) -> None:
+    user_id = new_user()
+    first = await world.import_from(world.files.serve("mine", File(video())), user_id)
+    ready = await world.event(VideoReady, first)
+    second = video_of(user_id)
+    await world.complete(second, s3_key=ready.s3_key)
+    assert (await world.event(VideoFailed, second)).code == "OBJECT_REFUSED"
+    assert await world.content(ready.s3_key) == video()
+    assert (await world.asset(first))["key"] == ready.s3_key
+
+
+async def test_an_object_that_is_no_video_is_refused_and_left_alone(world: World) -> None:
+    user_id = new_user()
+    video_id, key = video_of(user_id), f"videos/{user_id}/sound.mp4"
+    await put(world, key, sound())
+    await world.complete(video_id, s3_key=key)
+    assert (await world.event(VideoFailed, video_id)).code == "NOT_A_VIDEO"
+    assert await world.keys_of(video_id) == [key]
+
+
+async def test_an_object_delivered_for_a_deleted_video_is_erased(world: World) -> None:
+    user_id = new_user()
+    video_id, key = video_of(user_id), f"videos/{user_id}/late.mp4"
+    await world.delete(video_id)
+    await world.event(VideoRemoved, video_id)
+    await put(world, key, video())
+    await world.complete(video_id, s3_key=key)
+    await world.nothing_left(video_id)
+    assert world.told(video_id) == ["VideoRemoved"]
+
+
+async def test_a_retry_without_address_looks_where_the_file_was_before(world: World) -> None:
+    user_id = new_user()
+    video_id, key = video_of(user_id), f"videos/{user_id}/second-chance.mp4"
+    await world.complete(video_id, s3_key=key)
+    await world.event(VideoFailed, video_id)
+    await put(world, key, video())
+    await world.retry(video_id, 2, kind="generate")
+    ready = await world.event(VideoReady, video_id, attempt=2)
+    assert ready.s3_key == key
+
+
+async def test_a_result_without_file_fails(world: World) -> None:
+    video_id = video_of(new_user())
+    await world.complete(video_id)
+    assert (await world.event(VideoFailed, video_id)).code == "RESULT_INVALID"
+
+
+async def test_the_newest_attempt_replaces_the_file_of_the_one_before(world: World) -> None:
+    url = world.files.serve("twice", File(video()))
+    video_id = video_of(new_user())
+    await world.complete(video_id, video_url=url)
+    await world.event(VideoReady, video_id)
+    await world.complete(video_id, attempt=2, video_url=url, adopted=True)
+    second = await world.event(VideoReady, video_id, attempt=2)
+
+    async def only_second() -> bool:
+        return await world.keys_of(video_id) == sorted([second.s3_key, str(second.poster_key)])
+
+    await until(only_second, "only the second file left")

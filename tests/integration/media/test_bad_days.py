@@ -1,0 +1,261 @@
+"""Cancelled, deleted, killed, cut off from storage: what is told and what lies in the bucket agree."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from minio.error import S3Error
+
+from shared.contracts.events import TransferProgressed, TransferStarted, VideoFailed, VideoReady, VideoRemoved
+from tests.integration.media.conftest import OpenWorld
+from tests.integration.media.file_server import File
+from tests.integration.media.world import BUCKET, World, new_user, until, video_of
+from tests.media_files import padded, video
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SIZE = 6_000_000
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(open_world: OpenWorld) -> AsyncIterator[World]:
+    async with open_world({}) as world:
+        yield world
+
+
+def slow(**changes: Any) -> File:
+    """Return a file that takes some ten seconds unless it is made quicker."""
+    return File(padded(video(), SIZE), pause_seconds=0.05, **changes)
+
+
+async def under_way(world: World, name: str, file: File | None = None) -> str:
+    """Have a slow file imported; return the video's id once bytes of it flow."""
+    video_id = await world.import_from(world.files.serve(name, file or slow()))
+    await world.event(TransferProgressed, video_id)
+    return video_id
+
+
+async def bucket_agrees(world: World, video_id: str, attempt: int = 1, seconds: float = 20) -> VideoReady:
+    """Return the news of the stored file once the bucket holds it and its poster and nothing else."""
+    ready = await world.event(VideoReady, video_id, attempt, seconds)
+
+    async def agreed() -> bool:
+        return await world.keys_of(video_id) == sorted([ready.s3_key, str(ready.poster_key)])
+
+    await until(agreed, f"one file and one poster of {video_id}")
+    assert (await world.asset(video_id))["key"] == ready.s3_key
+    return ready
+
+
+async def test_a_cancelled_transfer_stops_and_leaves_nothing(world: World) -> None:
+    video_id = await under_way(world, "cancelled")
+    await world.cancel(video_id)
+    failed = await world.event(VideoFailed, video_id, seconds=3)
+    assert (failed.code, failed.retryable) == ("CANCELLED", True)
+
+    async def source_left_alone() -> bool:
+        sent = world.files.sent_bytes["cancelled"]
+        await asyncio.sleep(0.5)
+        return world.files.sent_bytes["cancelled"] == sent
+
+    await until(source_left_alone, "the source is no longer read", seconds=5)
+    await world.nothing_left(video_id)
+    assert world.told(video_id) == ["TransferStarted", "VideoFailed"]
+
+
+async def test_a_stalled_source_does_not_hold_up_a_cancel(world: World) -> None:
+    video_id = await under_way(world, "stalled", slow())
+    world.files.files["stalled"].pause_seconds = 4.0
+    await world.cancel(video_id)
+
+    async def job_done() -> bool:
+        return "job" not in await world.asset(video_id)
+
+    await until(job_done, "the erase job, which waits for the transfer to stop", seconds=3)
+
+
+async def test_a_cancel_of_what_is_not_here_yet_keeps_it_out(world: World) -> None:
+    video_id = video_of(new_user())
+    await world.cancel(video_id)
+    await until(lambda: world.asset(video_id), "the cancel noted")
+    await world.complete(video_id, video_url=world.files.serve("cancelled-before", File(video())))
+    await world.complete(video_id, attempt=2, video_url=world.files.serve("second", File(video())))
+    await world.event(VideoReady, video_id, attempt=2)
+    assert world.told(video_id, 1) == []
+    assert world.files.asked["cancelled-before"] == []
+
+
+async def test_a_cancel_of_an_older_attempt_changes_nothing(world: World) -> None:
+    url = world.files.serve("older", File(video()))
+    video_id = video_of(new_user())
+    await world.complete(video_id, attempt=2, video_url=url)
+    await world.cancel(video_id, attempt=1)
+    await world.event(VideoReady, video_id, attempt=2)
+    await world.cancel(video_id, attempt=1)
+    await world.retry(video_id, 3, video_url=url)
+    await bucket_agrees(world, video_id, attempt=3)
+    assert world.told(video_id, 1) == []
+
+
+async def test_a_deleted_video_is_gone_for_ever(world: World) -> None:
+    url = world.files.serve("deleted", File(video()))
+    video_id = await world.import_from(url)
+    await world.event(VideoReady, video_id)
+    await world.delete(video_id)
+    await world.event(VideoRemoved, video_id)
+    assert await world.keys_of(video_id) == []
+    await world.delete(video_id)
+    await world.complete(video_id, attempt=2, video_url=url)
+    await world.retry(video_id, 3, video_url=url)
+    other = await world.import_from(url, video_id.rpartition("_")[0])
+    await world.event(VideoReady, other)
+    assert len(world.files.asked["deleted"]) == 2
+    assert world.told(video_id) == ["TransferStarted", "VideoReady", "VideoRemoved"]
+    kept = await world.asset(video_id)
+    assert not {"title", "source", "metadata", "key"} & set(kept)
+
+
+async def test_a_delete_in_the_middle_stops_the_transfer(world: World) -> None:
+    video_id = await under_way(world, "deleted-in-the-middle")
+    await world.delete(video_id)
+    await world.event(VideoRemoved, video_id, seconds=5)
+    await world.nothing_left(video_id)
+    assert "VideoReady" not in world.told(video_id)
+
+
+async def test_a_killed_service_goes_on_where_it_was(world: World) -> None:
+    video_id = await under_way(world, "killed")
+    await world.stack.kill("media")
+    world.files.files["killed"].pause_seconds = 0.0
+    await world.stack.start("media")
+    ready = await bucket_agrees(world, video_id)
+    assert ready.metadata.size == SIZE
+    assert world.told(video_id) == ["TransferStarted", "VideoReady"]
+
+
+async def test_a_killed_upload_of_unknown_length_leaves_no_parts(world: World) -> None:
+    file = File(padded(video(), 15_000_000), length=False, pause_seconds=0.01)
+    video_id = await under_way(world, "killed-parts", file)
+
+    async def parts_sent() -> bool:
+        return world.files.sent_bytes["killed-parts"] > 9_000_000
+
+    await until(parts_sent, "one part sent")
+    await world.stack.kill("media")
+    file.pause_seconds = 0.0
+    await world.stack.start("media")
+    await bucket_agrees(world, video_id)
+
+    async def no_parts() -> bool:
+        claims = await world.database["claims"].find({"videoId": video_id}).to_list()
+        uploads = [(claim["_id"], claim["uploadId"]) for claim in claims if "uploadId" in claim]
+        assert len(uploads) == 2
+        return not any([await _parts_of(world, key, upload_id) for key, upload_id in uploads])
+
+    await until(no_parts, "no upload left open")
+
+
+async def _parts_of(world: World, key: str, upload_id: str) -> list[Any]:
+    try:
+        return list((await asyncio.to_thread(world.bucket._list_parts, BUCKET, key, upload_id)).parts)
+    except S3Error as error:
+        return [] if error.code == "NoSuchUpload" else [error]
+
+
+async def test_a_stopped_service_hands_its_work_over(world: World) -> None:
+    video_id = await under_way(world, "stopped")
+    pid = world.stack.pid("media")
+    assert pid is not None
+    began = asyncio.get_running_loop().time()
+    await world.stack.stop("media")
+    assert asyncio.get_running_loop().time() - began < 15
+    assert world.stack.children["media"].exit_code() == 0
+    world.files.files["stopped"].pause_seconds = 0.0
+    await world.stack.start("media")
+    await bucket_agrees(world, video_id, seconds=10)
+
+
+async def test_a_frozen_service_writes_nothing_when_it_wakes(world: World) -> None:
+    video_id = await under_way(world, "frozen")
+    world.stack.pause("media")
+    await world.delete(video_id)
+    await asyncio.sleep(4)  # longer than its lease: it has lost its job when it wakes
+    world.stack.resume("media")
+    await world.event(VideoRemoved, video_id)
+    await world.nothing_left(video_id)
+    assert "VideoReady" not in world.told(video_id)
+
+
+async def test_storage_that_is_away_is_waited_for(world: World) -> None:
+    await world.stack.kill("s3")
+    video_id = await world.import_from(world.files.serve("no-storage", File(video())))
+    await world.event(TransferStarted, video_id)
+    await asyncio.sleep(1.5)
+    assert world.files.asked["no-storage"] == []
+    await world.stack.start("s3")
+    await bucket_agrees(world, video_id)
+    assert len(world.files.asked["no-storage"]) == 1
+
+
+async def test_storage_that_goes_away_in_the_middle_is_waited_for(world: World) -> None:
+    video_id = await under_way(world, "storage-breaks")
+    await world.stack.kill("s3")
+    world.files.files["storage-breaks"].pause_seconds = 0.0
+    await asyncio.sleep(1)
+    await world.stack.start("s3")
+    await bucket_agrees(world, video_id)
+    assert world.told(video_id) == ["TransferStarted", "VideoReady"]
+
+
+async def test_a_delete_waits_for_storage_that_is_away(world: World) -> None:
+    video_id = await world.import_from(world.files.serve("removed-later", File(video())))
+    await world.event(VideoReady, video_id)
+    await world.stack.kill("s3")
+    await world.delete(video_id)
+    await asyncio.sleep(1)
+    assert "VideoRemoved" not in world.told(video_id)
+    await world.stack.start("s3")
+    await world.event(VideoRemoved, video_id)
+    assert await world.keys_of(video_id) == []
+
+
+async def test_a_database_that_is_away_costs_no_second_transfer(world: World) -> None:
+    file = slow()
+    video_id = await under_way(world, "no-database", file)
+    await world.stack.kill("media-db")
+    file.pause_seconds = 0.0
+    await asyncio.sleep(0.7)
+    await world.stack.start("media-db")
+    await bucket_agrees(world, video_id)
+
+
+async def test_the_deadline_ends_what_does_not_come_to_an_end(world: World) -> None:
+    await world.stack.restart("media", {"TRANSFER_DEADLINE": "2"})
+    try:
+        down = await world.import_from(world.files.serve("down", File(b"", statuses=[503] * 99)))
+        endless = await world.import_from(world.files.serve("endless", slow()))
+        assert (await world.event(VideoFailed, down)).code == "SOURCE_UNREACHABLE"
+        assert (await world.event(VideoFailed, endless)).code == "TRANSFER_TIMEOUT"
+        await world.nothing_left(endless)
+    finally:
+        await world.stack.restart("media", {"TRANSFER_DEADLINE": "PT30M"})
+
+
+async def test_what_it_says_of_itself(world: World) -> None:
+    async with httpx.AsyncClient(base_url=world.stack.url("media"), trust_env=False) as client:
+        ready = (await client.get("/health/ready")).json()
+        assert ready["status"] == "ready"
+        assert ready["dependencies"]["storage"] == "up"
+        assert "reelway_transfer_bytes_total" in (await client.get("/metrics")).text
+        assert "VideoReady" in (await client.get("/asyncapi.json")).text
+        await world.stack.kill("s3")
+
+        async def degraded() -> bool:
+            answer = await client.get("/health/ready")
+            return answer.status_code == 200 and answer.json()["status"] == "degraded"
+
+        await until(degraded, "storage reported as degraded")
+        await world.stack.start("s3")

@@ -1,0 +1,172 @@
+"""What a test does to the media service, and what it sees of it."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from minio import Minio
+from pymongo.asynchronous.database import AsyncDatabase
+
+from deploy.local.stack import LocalStack
+from shared.contracts import topics
+from shared.contracts.cloudevents import decode, encode
+from shared.contracts.events import (
+    Event,
+    TransferProgressed,
+    VideoCancelled,
+    VideoDeleted,
+    VideoEvent,
+    VideoImportRequested,
+    VideoRetryRequested,
+    WorkflowCompleted,
+    event_id,
+)
+from tests.integration.media.file_server import FileServer
+
+BUCKET = "reelway"
+WATCHED = (topics.VIDEO_ASSETS.name,)
+
+Found = TypeVar("Found")
+SomeEvent = TypeVar("SomeEvent", bound=Event)
+
+
+async def until(look: Callable[[], Awaitable[Found | None]], what: str, seconds: float = 20) -> Found:
+    """Return what `look` finds as soon as it finds something."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = await look()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.05)
+
+
+def new_user() -> str:
+    return f"ann{uuid.uuid4().hex[:10]}"
+
+
+def video_of(user_id: str) -> str:
+    return f"{user_id}_{time.time_ns() // 1_000_000}"
+
+
+class World:
+    """One media service with engines of its own, and the server it fetches from."""
+
+    def __init__(
+        self,
+        stack: LocalStack,
+        files: FileServer,
+        producer: AIOKafkaProducer,
+        database: AsyncDatabase[dict[str, Any]],
+        bucket: Minio,
+    ) -> None:
+        self.stack = stack
+        self.files = files
+        self.database = database
+        self.bucket = bucket
+        self.published: list[Event] = []
+        self._producer = producer
+
+    # --- doing ---
+
+    async def publish(self, event: Event) -> None:
+        record = encode(event, "test")
+        headers = [(name, value.encode()) for name, value in record.headers.items()]
+        await self._producer.send_and_wait(record.topic, record.value, record.key, headers=headers)
+
+    async def import_from(self, url: str, user_id: str | None = None) -> str:
+        """Ask for the file at `url`; return the video's id."""
+        user_id = user_id or new_user()
+        video_id = video_of(user_id)
+        await self.publish(VideoImportRequested(**_named(video_id, 1), request_id="r", title="A tour", video_url=url))
+        return video_id
+
+    async def complete(self, video_id: str, attempt: int = 1, **result: Any) -> None:
+        """Say that the workflow delivered."""
+        named = _named(video_id, attempt, "completed")
+        await self.publish(WorkflowCompleted(**named, title="A tour", email="a@example.com", **result))
+
+    async def retry(self, video_id: str, attempt: int, **changes: Any) -> None:
+        fields = {"kind": "import", "restart": "transfer", "request_id": "r", "title": "A tour", **changes}
+        await self.publish(VideoRetryRequested(**_named(video_id, attempt), **fields))
+
+    async def cancel(self, video_id: str, attempt: int = 1) -> None:
+        await self.publish(VideoCancelled(**_named(video_id, attempt, "cancel"), title="A tour"))
+
+    async def delete(self, video_id: str, attempt: int = 1) -> None:
+        await self.publish(VideoDeleted(**_named(video_id, attempt, "delete"), title="A tour"))
+
+    # --- seeing ---
+
+    async def watch(self, consumer: AIOKafkaConsumer) -> None:
+        """Collect what media publishes, for ever."""
+        async for record in consumer:
+            headers = {name: value.decode() for name, value in record.headers}
+            self.published.append(decode(headers, record.value))
+
+    def told(self, video_id: str, attempt: int = 1) -> list[str]:
+        """Return the types of the events about an attempt in order, repeats and progress left out."""
+        ids = {e.id: type(e).__name__ for e in self.published if _about(e, video_id, attempt)}
+        return [name for name in ids.values() if name != TransferProgressed.__name__]
+
+    async def event(self, kind: type[SomeEvent], video_id: str, attempt: int = 1, seconds: float = 20) -> SomeEvent:
+        """Return the first event of that type about an attempt, once it is there."""
+
+        async def look() -> SomeEvent | None:
+            return next((e for e in self.published if isinstance(e, kind) and _about(e, video_id, attempt)), None)
+
+        return await until(look, f"{kind.__name__} of {video_id}; told {self.told(video_id, attempt)}", seconds)
+
+    async def asset(self, video_id: str) -> dict[str, Any]:
+        return await self.database["assets"].find_one({"_id": video_id}) or {}
+
+    async def keys_of(self, video_id: str) -> list[str]:
+        """Return the keys of all objects of the video's owner."""
+        prefix = f"videos/{video_id.rpartition('_')[0]}/"
+        found = await asyncio.to_thread(lambda: list(self.bucket.list_objects(BUCKET, prefix, recursive=True)))
+        return sorted(str(one.object_name) for one in found)
+
+    async def content(self, key: str) -> bytes:
+        def read() -> bytes:
+            response = self.bucket.get_object(BUCKET, key)
+            try:
+                return response.read()
+            finally:
+                response.close()
+                response.release_conn()
+
+        return await asyncio.to_thread(read)
+
+    async def content_type(self, key: str) -> str | None:
+        return (await asyncio.to_thread(self.bucket.stat_object, BUCKET, key)).content_type
+
+    async def nothing_left(self, video_id: str, seconds: float = 20) -> None:
+        async def look() -> bool:
+            return not await self.keys_of(video_id)
+
+        await until(look, f"{video_id} without objects", seconds)
+
+    async def asked_for(self, name: str, times: int = 1, seconds: float = 20) -> list[str | None]:
+        """Return the requests for a file once there are that many."""
+
+        async def look() -> list[str | None] | None:
+            asked = self.files.asked[name]
+            return asked if len(asked) >= times else None
+
+        return await until(look, f"{times} requests for {name}", seconds)
+
+
+def _named(video_id: str, attempt: int, transition: str = "requested") -> dict[str, Any]:
+    return {
+        "id": event_id(video_id, attempt, transition),
+        "video_id": video_id,
+        "user_id": video_id.rpartition("_")[0],
+        "attempt": attempt,
+    }
+
+
+def _about(event: Event, video_id: str, attempt: int) -> bool:
+    return isinstance(event, VideoEvent) and (event.video_id, event.attempt) == (video_id, attempt)

@@ -1,0 +1,56 @@
+"""Engines of these tests' own: some of them stop, kill or freeze an engine."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from pymongo.asynchronous.collection import AsyncCollection
+
+from deploy.local.stack import LocalStack
+from shared.wiring.mongo import Mongo
+from shared.wiring.runtime import Runtime
+from shared.wiring.settings import CommonSettings
+
+Document = dict[str, Any]
+Collection = AsyncCollection[Document]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def core(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
+    """Kafka and one database."""
+    folder = tmp_path_factory.mktemp("core")
+    async with LocalStack(folder, services=(), engines=("kafka", "media-db")) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def collection(core: LocalStack) -> AsyncIterator[Collection]:
+    """An empty collection."""
+    mongo = Mongo(core.url("media-db"), "delivery")
+    yield mongo.database[f"things_{uuid4().hex}"]
+    await mongo.close()
+
+
+@pytest.fixture
+def settings(core: LocalStack) -> CommonSettings:
+    """The settings of a service on these engines."""
+    return CommonSettings(kafka_bootstrap_servers=core.url("kafka"), kafka_idempotence=False)
+
+
+Running = Callable[[Runtime], contextlib.AbstractAsyncContextManager[Runtime]]
+NewRuntime = Callable[[], Runtime]
+
+
+@pytest.fixture
+def new_runtime(core: LocalStack, settings: CommonSettings) -> NewRuntime:
+    """Builds a runtime as a service does; `media` lends its name."""
+
+    def build() -> Runtime:
+        runtime = Runtime("media", settings, core.url("media-db"))
+        runtime.watch_dependencies(kafka_required=True)
+        return runtime
+
+    return build

@@ -1,0 +1,414 @@
+"""The inbox on a real broker: what is handled, what waits, what is given up, and that the partition moves on."""
+
+import asyncio
+import contextlib
+import gc
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.conn import AIOKafkaConnection
+from pymongo.errors import ServerSelectionTimeoutError
+
+from deploy.local.stack import LocalStack
+from shared.contracts import topics
+from shared.contracts.cloudevents import BadMessage, Record, encode
+from shared.contracts.events import Event, NotificationCreated, VideoRemoved
+from shared.contracts.topics import TopicSpec, dead_letters
+from shared.delivery import deadletters
+from shared.delivery.outbox import PublishError
+from shared.wiring.runtime import Runtime
+from tests.integration.shared.conftest import NewRuntime
+from tests.waiting import until
+
+Headers = list[tuple[str, bytes | None]]
+
+
+class Topic:
+    """One topic with one partition, made for one test, and everything a test does with it."""
+
+    def __init__(self, servers: str) -> None:
+        self.spec = TopicSpec(f"test.{uuid4().hex}", partitions=1)
+        self.servers = servers
+        self.producer = AIOKafkaProducer(bootstrap_servers=servers)
+
+    async def make(self) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.servers)
+        await admin.start()
+        try:
+            dead = dead_letters("media")
+            wanted = {self.spec.name, dead.name} - set(await admin.list_topics())
+            await admin.create_topics([NewTopic(name, 1, 1) for name in wanted])
+        finally:
+            await admin.close()
+
+    async def put(self, event: Event) -> None:
+        record = encode(event, "test")
+        await self.put_raw(record.value, [(name, value.encode()) for name, value in record.headers.items()])
+
+    async def put_raw(self, value: bytes | None, headers: Headers, key: bytes | None = b"k") -> None:
+        await self.producer.send_and_wait(self.spec.name, value, key, headers=headers)
+
+    async def dead_letters(self) -> list[ConsumerRecord[bytes, bytes]]:
+        """Return the dead letters that came from this topic."""
+        found = await read_all(self.servers, dead_letters("media").name)
+        return [record for record in found if dict(record.headers)["dlq_topic"] == self.spec.name.encode()]
+
+
+async def read_all(servers: str, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        found: list[ConsumerRecord[bytes, bytes]] = []
+        ends = await consumer.end_offsets(consumer.assignment())
+        for partition, end in ends.items():
+            while await consumer.position(partition) < end:
+                for records in (await consumer.getmany(partition, timeout_ms=500)).values():
+                    found += records
+        return found
+    finally:
+        await consumer.stop()
+
+
+@pytest.fixture
+async def topic(core: LocalStack) -> AsyncIterator[Topic]:
+    topic = Topic(core.url("kafka"))
+    await topic.make()
+    await topic.producer.start()
+    yield topic
+    await topic.producer.stop()
+
+
+@contextlib.asynccontextmanager
+async def running(runtime: Runtime) -> AsyncIterator[Runtime]:
+    async with runtime.lifespan(_nothing):
+        await until(lambda: runtime.health.ready)
+        yield runtime
+
+
+async def _nothing() -> None:
+    return
+
+
+def created(seq: int) -> NotificationCreated:
+    return NotificationCreated(id=f"n{seq}", user_id="u", seq=seq)
+
+
+class Listener:
+    """A handler that remembers, and fails as told: one failure per call until they are used up."""
+
+    def __init__(self, *failures: Exception, at: int = 0) -> None:
+        self.seen: list[int] = []
+        self.calls: list[int] = []
+        self._failures = list(failures)
+        self._at = at
+
+    async def on_created(self, event: NotificationCreated) -> None:
+        self.calls.append(event.seq)
+        if self._failures and event.seq == self._at:
+            raise self._failures.pop(0)
+        self.seen.append(event.seq)
+
+
+async def test_events_are_handled_in_order_and_acked(topic: Topic, new_runtime: NewRuntime) -> None:
+    listener = Listener()
+    for seq in range(5):
+        await topic.put(created(seq))
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    async with running(runtime):
+        await until(lambda: listener.seen == [0, 1, 2, 3, 4])
+    await topic.put(created(5))
+    again = Listener()
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, again.on_created)
+    async with running(runtime):
+        await until(lambda: again.seen)
+    assert again.seen == [5], "what was acked does not come again"
+
+
+async def test_each_type_finds_its_handler_and_others_pass(topic: Topic, new_runtime: NewRuntime) -> None:
+    listener = Listener()
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    await topic.put(VideoRemoved(id="1", video_id="v", user_id="u", attempt=1))
+    await topic.put_raw(b"{}", [("ce_type", b"FromNextYear"), ("ce_id", b"2")])
+    await topic.put_raw(b"not json either", [("ce_type", b"FromNextYear")])
+    await topic.put(created(1))
+    async with running(runtime):
+        await until(lambda: listener.seen == [1])
+        exposition = runtime.metrics.render().decode()
+    assert f'reelway_unknown_events_total{{topic="{topic.spec.name}"}} 2.0' in exposition
+    assert await topic.dead_letters() == []
+
+
+POISON: dict[str, tuple[bytes | None, Headers, str]] = {
+    "no type": (b"{}", [], "no_type"),
+    "broken json": (b'{"userId": "u", ', [("ce_type", b"NotificationCreated"), ("ce_id", b"1")], "unreadable_json"),
+    "bytes": (b"\x00\xff\xfe", [("ce_type", b"NotificationCreated"), ("ce_id", b"1")], "unreadable_json"),
+    "no body": (None, [("ce_type", b"NotificationCreated"), ("ce_id", b"1")], "unreadable_json"),
+    "wrong body": (b'{"seq": "x"}', [("ce_type", b"NotificationCreated"), ("ce_id", b"1")], "unreadable_body"),
+    "null header": (b"{}", [("ce_type", b"NotificationCreated"), ("ce_id", None)], "no_type"),
+    "header in latin-1": (b"{}", [("ce_type", b"NotificationCreated"), ("name", b"\xe9\xff")], "no_type"),
+    "content type": (b"abc", [("ce_type", b"NotificationCreated"), ("content-type", b"text/plain")], "unreadable_json"),
+}
+
+
+@pytest.mark.parametrize("name", POISON)
+async def test_poison_is_given_up_with_its_original_bytes_and_the_partition_moves_on(
+    topic: Topic, new_runtime: NewRuntime, name: str
+) -> None:
+    value, headers, reason = POISON[name]
+    listener = Listener()
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    await topic.put_raw(value, headers, key=b"\xff\x00key")
+    await topic.put(created(1))
+    async with running(runtime):
+        await until(lambda: listener.seen == [1])
+    (letter,) = await topic.dead_letters()
+    assert letter.value == value
+    assert letter.key == b"\xff\x00key"
+    told = dict(letter.headers)
+    assert told["dlq_reason"] == reason.encode()
+    assert (told["dlq_partition"], told["dlq_offset"]) == (b"0", b"0")
+    for header, original in headers:
+        kept = told[f"original_{header}"].decode()
+        assert kept == (original or b"").decode(errors="backslashreplace")
+
+
+async def test_a_poison_as_large_as_a_record_may_be_is_given_up_too(topic: Topic, new_runtime: NewRuntime) -> None:
+    listener = Listener()
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    await topic.put_raw(b"x" * 1_040_000, [("note", b"y" * 8_000)])
+    await topic.put(created(1))
+    async with running(runtime):
+        await until(lambda: listener.seen == [1])
+    (letter,) = await topic.dead_letters()
+    assert letter.value == b"x" * 1_040_000
+
+
+async def test_a_record_too_large_for_kafka_does_not_take_the_connection_down(new_runtime: NewRuntime) -> None:
+    async with running(new_runtime()) as runtime:
+        with pytest.raises(PublishError, match="MessageSizeTooLarge"):
+            await runtime.kafka.publish(Record("media.dlq", b"", {}, b"x" * 3_000_000))
+        await runtime.kafka.probe()
+
+
+async def test_a_handler_that_fails_is_tried_five_times_then_given_up(topic: Topic, new_runtime: NewRuntime) -> None:
+    listener = Listener(*(ZeroDivisionError(f"try {n}") for n in range(9)), at=1)
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    for seq in (1, 2):
+        await topic.put(created(seq))
+    async with running(runtime):
+        await until(lambda: listener.seen == [2])
+        exposition = runtime.metrics.render().decode()
+    assert listener.calls == [1, 1, 1, 1, 1, 2]
+    (letter,) = await topic.dead_letters()
+    told = dict(letter.headers)
+    assert told["dlq_reason"] == b"ZeroDivisionError"
+    assert told["dlq_attempts"] == b"5"
+    assert told["original_ce_id"] == b"n1"
+    assert json.loads(letter.value or b"") == {"userId": "u", "seq": 1}
+    assert "reelway_dead_letters_total" in exposition
+
+
+async def test_a_failure_that_passes_costs_nothing(topic: Topic, new_runtime: NewRuntime) -> None:
+    listener = Listener(*(ZeroDivisionError() for _ in range(4)), at=1)
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    for seq in (1, 2):
+        await topic.put(created(seq))
+    async with running(runtime):
+        await until(lambda: listener.seen == [1, 2])
+    assert await topic.dead_letters() == []
+
+
+async def test_what_a_handler_calls_bad_is_given_up_at_once(topic: Topic, new_runtime: NewRuntime) -> None:
+    listener = Listener(BadMessage("no_such_thing", "detail"), at=1)
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    for seq in (1, 2):
+        await topic.put(created(seq))
+    async with running(runtime):
+        await until(lambda: listener.seen == [2])
+    assert listener.calls == [1, 2]
+    (letter,) = await topic.dead_letters()
+    assert dict(letter.headers)["dlq_reason"] == b"no_such_thing"
+
+
+@pytest.mark.parametrize("away", [ServerSelectionTimeoutError("no database"), PublishError("no broker")])
+async def test_infrastructure_that_is_away_never_makes_a_dead_letter(
+    topic: Topic, new_runtime: NewRuntime, away: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadletters, "AWAY_MOST", timedelta(seconds=0.3))
+    listener = Listener(*[away] * 7, at=1)
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    for seq in (0, 1, 2):
+        await topic.put(created(seq))
+    async with running(runtime):
+        await until(lambda: listener.seen == [0, 1, 2], within_seconds=60)
+    assert listener.calls == [0, *[1] * 8, 2], "nothing overtakes what waits"
+    assert await topic.dead_letters() == []
+
+
+async def test_a_frozen_database_makes_the_partition_wait(
+    topic: Topic, new_runtime: NewRuntime, core: LocalStack
+) -> None:
+    runtime = new_runtime()
+    things = runtime.mongo.database[f"things_{uuid4().hex}"]
+
+    async def store(event: NotificationCreated) -> None:
+        await things.update_one({"_id": event.seq}, {"$set": {"seen": True}}, upsert=True)
+
+    runtime.inbox.on(topic.spec, store)
+    async with running(runtime):
+        core.pause("media-db")
+        try:
+            for seq in range(3):
+                await topic.put(created(seq))
+            await until(lambda: not runtime.health.ready)
+        finally:
+            core.resume("media-db")
+        await until(lambda: _count(things.count_documents({}), 3), within_seconds=40)
+        await until(lambda: runtime.health.ready)
+    assert await topic.dead_letters() == []
+
+
+async def _count(counted: Awaitable[int], expected: int) -> bool:
+    return await counted == expected
+
+
+async def test_nothing_is_acked_while_its_dead_letter_cannot_be_written(
+    topic: Topic, new_runtime: NewRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = Listener()
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    publish, refusals = runtime.kafka.publish, [PublishError("dlq away")] * 3
+
+    async def refuse_first(record: object) -> None:
+        if refusals:
+            raise refusals.pop()
+        await publish(record)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(_middleware(runtime), "publish", refuse_first)
+    await topic.put_raw(b"poison", [])
+    await topic.put(created(1))
+    async with running(runtime):
+        await until(lambda: listener.seen == [1])
+    assert len(await topic.dead_letters()) == 1
+    assert refusals == []
+
+
+def _middleware(runtime: Runtime) -> object:
+    (factory,) = [m for m in runtime.consumers.middlewares if type(m).__name__ == "DeliveryMiddleware"]
+    return factory
+
+
+async def test_what_was_not_acked_comes_again_after_a_stop(topic: Topic, new_runtime: NewRuntime) -> None:
+    reached = asyncio.Event()
+
+    async def stuck(event: NotificationCreated) -> None:
+        reached.set()
+        raise ServerSelectionTimeoutError("away")
+
+    await topic.put(created(1))
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, stuck)
+    async with running(runtime):
+        await asyncio.wait_for(reached.wait(), 20)
+    listener = Listener()
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    async with running(runtime):
+        await until(lambda: listener.seen == [1])
+
+
+async def test_the_handler_at_work_is_finished_before_a_stop(topic: Topic, new_runtime: NewRuntime) -> None:
+    reached = asyncio.Event()
+    done: list[int] = []
+
+    async def slow(event: NotificationCreated) -> None:
+        reached.set()
+        await asyncio.sleep(0.5)
+        done.append(event.seq)
+
+    await topic.put(created(1))
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, slow)
+    async with running(runtime):
+        await asyncio.wait_for(reached.wait(), 20)
+    assert done == [1]
+
+
+async def test_every_replica_gets_wake_ups_and_poison_among_them_harms_nobody(
+    topic: Topic, new_runtime: NewRuntime
+) -> None:
+    listeners = [Listener(ServerSelectionTimeoutError("away"), at=3), Listener(*[ZeroDivisionError()] * 5, at=3)]
+    async with contextlib.AsyncExitStack() as both:
+        for listener in listeners:
+            runtime = new_runtime()
+            runtime.inbox.on_every_replica(topic.spec, listener.on_created)
+            await both.enter_async_context(running(runtime))
+        await _wake(topic, lambda: all(listener.seen for listener in listeners))
+        await topic.put_raw(b"poison", [])
+        for seq in (2, 3, 4):
+            await topic.put(created(seq))
+        await until(lambda: all(listener.seen[-1] == 4 for listener in listeners))
+    for listener in listeners:
+        assert [seq for seq in listener.seen if seq] == [2, 4], "a wake-up that can't be handled is forgotten"
+
+
+async def _wake(topic: Topic, awake: Callable[[], bool]) -> None:
+    """Send until the listeners, who begin with what is newest, have found their place."""
+
+    async def send() -> bool:
+        await topic.put(created(0))
+        return awake()
+
+    await until(send, every_seconds=0.2)
+
+
+@pytest.fixture
+async def forgotten_connections() -> AsyncIterator[None]:
+    """Close what aiokafka's consumers forget where a broker goes while they connect to it; else pytest complains."""
+    yield
+    for found in gc.get_objects():
+        if isinstance(found, AIOKafkaConnection) and found.connected():
+            found.close()
+
+
+@pytest.mark.usefixtures("forgotten_connections")
+async def test_a_broker_that_forgot_everything_is_connected_again(core: LocalStack, new_runtime: NewRuntime) -> None:
+    """The embedded broker keeps nothing: topics are made anew and consumers find their place in them."""
+    stored, woken = Listener(), Listener()
+    runtime = new_runtime()
+    runtime.inbox.on(topics.VIDEO_ASSETS, stored.on_created)
+    runtime.inbox.on_every_replica(topics.NOTIFICATIONS, woken.on_created)
+
+    async def send(topic: TopicSpec, seq: int) -> None:
+        record = encode(created(seq), "test")
+        with contextlib.suppress(PublishError):
+            await runtime.kafka.publish(type(record)(topic.name, record.key, record.headers, record.value))
+
+    async def heard(seq: int) -> bool:
+        await send(topics.NOTIFICATIONS, seq)
+        return seq in stored.seen and seq in woken.seen
+
+    async with running(runtime):
+        await send(topics.VIDEO_ASSETS, 1)
+        await until(lambda: heard(1), every_seconds=0.3)
+        await core.kill("kafka")
+        await until(lambda: not runtime.health.ready)
+        await core.start("kafka")
+        await until(lambda: runtime.health.ready, within_seconds=40)
+        await send(topics.VIDEO_ASSETS, 2)
+        await until(lambda: heard(2), within_seconds=40, every_seconds=0.3)

@@ -1,0 +1,303 @@
+"""Leased jobs: one worker at a time, taken over from the dead, and a worker thought dead changes nothing."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from deploy.local.stack import LocalStack
+from shared.contracts.wire import utc_now
+from shared.delivery.leases import Lease, LeaseLostError, Work, Workers, new_job
+from shared.wiring.metrics import Metrics
+from tests.integration.shared.conftest import Collection, Document
+from tests.waiting import until
+
+LEASE = timedelta(seconds=1)
+
+
+def workers(collection: Collection, work: Work, **options: timedelta) -> Workers:
+    quick = {"poll_every": timedelta(seconds=0.1), "retry_first": timedelta(seconds=0.1), "lease": LEASE, **options}
+    return Workers(collection, work, metrics=Metrics(), **quick)  # type: ignore[arg-type]
+
+
+@contextlib.asynccontextmanager
+async def working(*several: Workers) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(one.run()) for one in several]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def state(collection: Collection, document_id: str = "a") -> Document:
+    document = await collection.find_one({"_id": document_id})
+    assert document is not None
+    return document
+
+
+def has(collection: Collection, **expected: object) -> Callable[[], object]:
+    async def ask() -> bool:
+        document = await state(collection)
+        return all(document.get(name) == value for name, value in expected.items())
+
+    return ask
+
+
+async def test_due_work_is_done_once_however_many_look(collection: Collection) -> None:
+    async def work(lease: Lease) -> None:
+        await lease.finish({"$inc": {"done": 1}})
+
+    replicas = [workers(collection, work) for _ in range(3)]
+    await replicas[0].ensure_indexes()
+    await collection.insert_many([{"_id": str(n), "job": new_job("x")} for n in range(12)])
+    await collection.insert_one({"_id": "later", "job": new_job("x", due_at=utc_now() + timedelta(hours=1))})
+    async with working(*replicas):
+        await until(lambda: _all_done(collection))
+    assert [d["done"] async for d in collection.find({"job": {"$exists": False}})] == [1] * 12
+    assert "done" not in await state(collection, "later")
+
+
+async def _all_done(collection: Collection) -> bool:
+    return await collection.count_documents({"done": {"$exists": True}}) == 12
+
+
+async def test_work_that_fails_is_done_again_and_its_tries_are_counted(collection: Collection) -> None:
+    tries: list[int] = []
+
+    async def work(lease: Lease) -> None:
+        tries.append(lease.tries)
+        if len(tries) < 3:
+            raise ConnectionError("n8n is away")
+        await lease.finish({"$set": {"done": True}})
+
+    await collection.insert_one({"_id": "a", "job": new_job("x", source="kept")})
+    async with working(workers(collection, work)):
+        await until(has(collection, done=True))
+    assert tries == [1, 2, 3]
+    assert "job" not in await state(collection)
+
+
+async def test_a_job_hands_over_to_the_next_or_comes_again(collection: Collection) -> None:
+    seen: list[tuple[str, int, object]] = []
+
+    async def work(lease: Lease) -> None:
+        seen.append((lease.kind, lease.tries, lease.document["job"].get("extra")))
+        if lease.kind == "second":
+            await lease.finish({"$set": {"done": True}})
+        elif lease.tries == 1:
+            await lease.again(timedelta(0), {"$set": {"again": True}})
+        else:
+            await lease.hand_over(new_job("second", extra=2), {"$set": {"handed": True}})
+
+    await collection.insert_one({"_id": "a", "job": new_job("first", extra=1)})
+    async with working(workers(collection, work)):
+        await until(has(collection, done=True, again=True, handed=True))
+    assert seen == [("first", 1, 1), ("first", 2, 1), ("second", 1, 2)]
+
+
+async def test_no_more_than_the_agreed_number_works_at_once(collection: Collection) -> None:
+    running, most = 0, 0
+
+    async def work(lease: Lease) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.05)
+        running -= 1
+        await lease.finish({"$set": {"done": True}})
+
+    await collection.insert_many([{"_id": str(n), "job": new_job("x")} for n in range(12)])
+    pool = Workers(collection, work, metrics=Metrics(), concurrency=2, lease=LEASE, poll_every=timedelta(seconds=0.05))
+    async with working(pool):
+        await until(lambda: _all_done(collection))
+    assert most == 2
+
+
+async def test_a_new_job_fences_off_the_worker_of_the_old_one(collection: Collection) -> None:
+    """A handler that cancels or deletes replaces the job; whoever held the old one is stopped and writes nothing."""
+    began, stopped = asyncio.Event(), asyncio.Event()
+    leases: list[Lease] = []
+
+    async def work(lease: Lease) -> None:
+        if lease.kind == "erase":
+            await lease.finish({"$set": {"erased": True}})
+            return
+        leases.append(lease)
+        began.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            stopped.set()
+
+    await collection.insert_one({"_id": "a", "job": new_job("transfer")})
+    async with working(workers(collection, work)):
+        await asyncio.wait_for(began.wait(), 10)
+        await collection.update_one({"_id": "a"}, {"$set": {"job": new_job("erase")}})
+        await asyncio.wait_for(stopped.wait(), 10)
+        with pytest.raises(LeaseLostError):
+            await leases[0].finish({"$set": {"done": True}})
+        await until(has(collection, erased=True))
+    assert "done" not in await state(collection)
+
+
+async def test_a_removed_document_stops_its_worker(collection: Collection) -> None:
+    began, stopped = asyncio.Event(), asyncio.Event()
+
+    async def work(lease: Lease) -> None:
+        began.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            stopped.set()
+
+    await collection.insert_one({"_id": "a", "job": new_job("x")})
+    async with working(workers(collection, work)):
+        await asyncio.wait_for(began.wait(), 10)
+        await collection.delete_one({"_id": "a"})
+        await asyncio.wait_for(stopped.wait(), 10)
+
+
+async def test_a_long_job_is_left_alone_while_its_worker_beats(collection: Collection) -> None:
+    began: list[int] = []
+
+    async def work(lease: Lease) -> None:
+        began.append(lease.tries)
+        await asyncio.sleep(3.5 * LEASE.total_seconds())
+        await lease.finish({"$set": {"done": True}})
+
+    await collection.insert_one({"_id": "a", "job": new_job("x")})
+    async with working(workers(collection, work), workers(collection, work)):
+        await until(has(collection, done=True))
+    assert began == [1]
+
+
+async def test_a_stop_gives_jobs_back_for_others_to_take_at_once(collection: Collection) -> None:
+    began = asyncio.Event()
+    first_time = True
+
+    async def work(lease: Lease) -> None:
+        nonlocal first_time
+        if first_time:
+            first_time = False
+            began.set()
+            await asyncio.sleep(60)
+        await lease.finish({"$set": {"done": True}})
+
+    await collection.insert_one({"_id": "a", "job": new_job("x")})
+    hour = timedelta(hours=1)
+    async with working(workers(collection, work, grace=timedelta(seconds=0.1), lease=hour)):
+        await asyncio.wait_for(began.wait(), 10)
+    job = (await state(collection))["job"]
+    assert "token" not in job
+    assert job["dueAt"] <= utc_now()
+    async with working(workers(collection, work, lease=hour)):
+        await until(has(collection, done=True))
+
+
+async def test_a_stop_lets_what_is_nearly_done_finish(collection: Collection) -> None:
+    began = asyncio.Event()
+
+    async def work(lease: Lease) -> None:
+        began.set()
+        await asyncio.sleep(0.3)
+        await lease.finish({"$set": {"done": True}})
+
+    await collection.insert_one({"_id": "a", "job": new_job("x")})
+    async with working(workers(collection, work)):
+        await asyncio.wait_for(began.wait(), 10)
+    assert (await state(collection))["done"]
+
+
+class Process:
+    """A worker process of this test."""
+
+    def __init__(self, url: str, collection: Collection) -> None:
+        command = [sys.executable, "-m", "tests.integration.shared.worker_process", url, collection.name]
+        self._process = subprocess.Popen(command)
+        self.pid = self._process.pid
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture
+def start(core: LocalStack, collection: Collection) -> Iterator[Callable[[], Process]]:
+    """Starts worker processes that are ended with the test."""
+    started: list[Process] = []
+
+    def start() -> Process:
+        started.append(Process(core.url("media-db"), collection))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.end()
+
+
+async def test_work_of_a_killed_process_is_taken_over(collection: Collection, start: Callable[[], Process]) -> None:
+    victim = start()
+    await collection.insert_one({"_id": "a", "job": new_job("x")})
+    await until(has(collection, began=[victim.pid]))
+    successor = start()
+    victim.end()
+    await until(has(collection, began=[victim.pid, successor.pid]))
+    await collection.update_one({"_id": "a"}, {"$set": {"go": True}})
+    await until(has(collection, ended=[successor.pid]))
+
+
+async def test_a_frozen_worker_changes_nothing_when_it_wakes(
+    collection: Collection, start: Callable[[], Process]
+) -> None:
+    frozen = start()
+    await collection.insert_one({"_id": "a", "job": new_job("x")})
+    await until(has(collection, began=[frozen.pid]))
+    os.kill(frozen.pid, signal.SIGSTOP)
+    successor = start()
+    await until(has(collection, began=[frozen.pid, successor.pid]))
+    await collection.update_one({"_id": "a"}, {"$set": {"go": True}})
+    await until(has(collection, ended=[successor.pid]))
+
+    successor.end()
+
+    settled = await state(collection)
+    os.kill(frozen.pid, signal.SIGCONT)
+    await collection.insert_one({"_id": "b", "job": new_job("x"), "go": True})
+    await until(lambda: _ended_by(collection, "b", frozen.pid))  # it is awake, and met the end of its lease
+    assert await state(collection) == settled
+
+
+async def _ended_by(collection: Collection, document_id: str, pid: int) -> bool:
+    return (await state(collection, document_id)).get("ended") == [pid]
+
+
+async def test_a_frozen_database_costs_the_lease_and_not_the_job(collection: Collection, core: LocalStack) -> None:
+    tries: list[int] = []
+    began = asyncio.Event()
+
+    async def work(lease: Lease) -> None:
+        tries.append(lease.tries)
+        began.set()
+        if lease.tries == 1:
+            await asyncio.sleep(60)
+        await lease.finish({"$inc": {"done": 1}})
+
+    await collection.insert_one({"_id": "a", "job": new_job("x")})
+    async with working(workers(collection, work)):
+        await asyncio.wait_for(began.wait(), 10)
+        core.pause("media-db")
+        try:
+            await asyncio.sleep(2 * LEASE.total_seconds())
+        finally:
+            core.resume("media-db")
+        await until(has(collection, done=1))
+    assert tries[0] == 1
+    assert len(tries) == 2

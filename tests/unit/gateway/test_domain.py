@@ -1,0 +1,61 @@
+"""The rules of state: what ranks above what, and where a retry starts."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from services.gateway.domain import CANCELLED, FOREVER, Failure, Rank, Stage, Video, order_of, restart_of
+from shared.contracts.videos import VideoStatus
+
+NOW = datetime(2025, 10, 2, tzinfo=UTC)
+
+
+def failed(**changes: Any) -> Video:
+    values: dict[str, Any] = {
+        "video_id": "ann_1",
+        "user_id": "ann",
+        "kind": "generate",
+        "title": "A tour",
+        "request_id": "r",
+        "status": VideoStatus.FAILED,
+        "stage": Stage.FAILED,
+        "attempt": 1,
+        "order": order_of(1, Rank.FAILED),
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Video(**{**values, **changes})
+
+
+def test_a_later_attempt_is_above_everything_of_an_earlier_one() -> None:
+    assert order_of(2, Rank.REQUESTED) > order_of(1, Rank.CANCELLED)
+    assert order_of(999_999, Rank.CANCELLED) < FOREVER
+
+
+def test_ready_comes_after_failed_and_never_after_cancelled() -> None:
+    assert Rank.FAILED < Rank.READY < Rank.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("origin", "retryable", "restart"),
+    [("workflow", True, "workflow"), ("transfer", True, "transfer"), ("transfer", False, "workflow")],
+)
+def test_a_retry_starts_where_it_failed(origin: Any, retryable: bool, restart: str) -> None:
+    failure = Failure("X", "It broke.", retryable, origin)
+    assert restart_of(failed(failure=failure, result_url="http://n8n.test/a.mp4")) == restart
+
+
+@pytest.mark.parametrize(("link", "restart"), [(None, "workflow"), ("http://n8n.test/a.mp4", "transfer")])
+def test_after_a_cancel_only_a_known_file_is_fetched(link: str | None, restart: str) -> None:
+    assert restart_of(failed(failure=CANCELLED, result_url=link)) == restart
+
+
+@pytest.mark.parametrize("retryable", [True, False])
+def test_an_import_is_always_fetched_again(retryable: bool) -> None:
+    assert restart_of(failed(kind="import", failure=Failure("X", "", retryable, "transfer"))) == "transfer"
+
+
+@pytest.mark.parametrize(("status", "running"), [("pending", True), ("processing", True), ("ready", False)])
+def test_what_runs(status: str, running: bool) -> None:
+    assert failed(status=VideoStatus(status)).running is running

@@ -1,0 +1,51 @@
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.local.ports import PortTaken, choose_ports, free_port, free_ports
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", free_port()))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_the_usual_port_is_used_where_it_is_free() -> None:
+    port = free_port()
+    assert choose_ports({"gateway": port}) == {"gateway": port}
+
+
+def test_a_taken_port_moves_its_owner_and_no_neighbour(taken: int) -> None:
+    chosen = choose_ports({"gateway": taken, "generator": taken + 1})
+    assert chosen["generator"] == taken + 1
+    assert chosen["gateway"] > taken + 1
+
+
+def test_the_same_replacement_is_chosen_each_time(taken: int) -> None:
+    assert choose_ports({"gateway": taken}) == choose_ports({"gateway": taken})
+
+
+def test_a_port_held_on_all_addresses_counts_as_taken() -> None:
+    with socket.socket() as listener:
+        listener.bind(("0.0.0.0", free_port()))  # noqa: S104
+        listener.listen()
+        port = listener.getsockname()[1]
+        assert choose_ports({"gateway": port})["gateway"] != port
+
+
+def test_a_port_fixed_by_hand_is_kept_or_refused(taken: int) -> None:
+    port = free_port()
+    assert choose_ports({"gateway": 1}, {"gateway": port}) == {"gateway": port}
+    with pytest.raises(PortTaken, match=f"{taken}, set for gateway"):
+        choose_ports({"gateway": 1}, {"gateway": taken})
+
+
+def test_free_ports_differ_and_are_none_the_kernel_gives_to_clients() -> None:
+    ports = free_ports(str(number) for number in range(20))
+    assert len(set(ports.values())) == 20
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        assert max(ports.values()) < int(file.read().split()[0])
