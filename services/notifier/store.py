@@ -57,12 +57,14 @@ class Store:
         """Store `news` as the user's next notification; None where it repeats something or comes too late."""
         last = await self._head(news.user_id)
         for _ in range(_MOST_RACES):
-            if news.order <= await self.order_of(news.video_id) or await self._knows(news.source):
+            if news.order <= await self.order_of(news.video_id):
                 return None
             notification = Notification(news.user_id, last + 1, news.video_id, news.order, news.payload)
             try:
                 await self._insert(notification, news.source)
             except DuplicateKeyError:
+                if await self._knows(news.source):
+                    return None
                 last = await self.last_seq(news.user_id)
             else:
                 return notification

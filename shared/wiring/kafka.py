@@ -15,8 +15,10 @@ from shared.contracts.topics import ALL, LARGEST_RECORD_BYTES, TopicSpec
 from shared.delivery.outbox import PublishError
 from shared.wiring.metrics import Metrics
 from shared.wiring.settings import CommonSettings
+from shared.wiring.tripwire import Tripwire
 
 WATCH_SECONDS = 2.0
+AWAY_SECONDS = 0.5
 REQUEST_MS = 8_000
 PUBLISH_SECONDS = 12.0
 CHECK_SECONDS = 30.0
@@ -31,8 +33,9 @@ class BrokerAwayError(Exception):
 class KafkaLink:
     """One service's connection to Kafka.
 
-    `run` connects as soon as the brokers can be reached and keeps watching: topics that are missing (a broker that
-    keeps everything in memory forgets them when it restarts) are made again. Nothing here blocks the service's start.
+    `run` connects as soon as the brokers can be reached and keeps watching. When a broker goes away nothing is
+    published until topics have been looked at (one that keeps everything in memory forgets them when it restarts)
+    and producer and consumers have been made anew. Nothing here blocks the service's start.
     """
 
     def __init__(self, settings: CommonSettings, service: str, metrics: Metrics, consumers: KafkaBroker) -> None:
@@ -41,17 +44,25 @@ class KafkaLink:
         self._metrics = metrics
         self._consumers = consumers
         self._producer: AIOKafkaProducer | None = None
-        self._reachable = False
+        self._tripwire: Tripwire | None = None
+        self._consuming = False
+        self._broken = False
+
+    @property
+    def _connected(self) -> bool:
+        cut = self._tripwire is None or self._tripwire.cut.is_set()
+        return self._producer is not None and not cut and not self._broken
 
     async def probe(self) -> None:
-        """Return while the brokers answer. Raises BrokerAwayError."""
-        if self._producer is None or not self._reachable:
+        """Return while the brokers answer and the consumers have joined their groups. Raises BrokerAwayError."""
+        if not (self._connected and self._consuming):
             raise BrokerAwayError
 
     async def publish(self, record: Record) -> None:
         """Publish `record` and wait until all in-sync replicas have it. Raises PublishError."""
-        if self._producer is None or not self._reachable:
+        if self._producer is None or self._tripwire is None or not self._connected:
             raise PublishError("not connected")
+        tripwire = self._tripwire
         headers = [(name, value.encode()) for name, value in record.headers.items()]
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
@@ -59,8 +70,12 @@ class KafkaLink:
         except MessageSizeTooLargeError as error:
             raise PublishError(repr(error)) from error  # the record's fault: the connection is well
         except (KafkaError, TimeoutError, OSError) as error:
-            self._reachable = False  # nothing more until topics and clients have been looked after
+            self._broken = True  # nothing more until topics and clients have been looked after
             raise PublishError(repr(error)) from error
+        if tripwire.cut.is_set():
+            # The producer sends again by itself after a reconnect. A broker that forgot its topics confirms that, too,
+            # and keeps nothing: what was under way meanwhile does not count.
+            raise PublishError("a broker went away meanwhile")
         self._metrics.events_published.labels(topic=record.topic).inc()
 
     async def send(self, event: Event) -> None:
@@ -73,24 +88,37 @@ class KafkaLink:
         try:
             while True:
                 await self._check()
-                await asyncio.sleep(WATCH_SECONDS)
+                await self._pause()
         finally:
             await self._disconnect()
+
+    async def _pause(self) -> None:
+        """Wait for the next look: a while, or until the tripwire says that a broker is gone."""
+        if self._tripwire is None or self._tripwire.cut.is_set():
+            await asyncio.sleep(AWAY_SECONDS)
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._tripwire.cut.wait(), WATCH_SECONDS)
 
     async def _check(self) -> None:
         """Keep topics and clients whole; after an outage clients are made anew, since old ones may stay silent."""
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                forgotten = await self._ensure_topics()
-                if forgotten or not self._reachable:
+                if self._connected and not await self._ensure_topics():
+                    await self._renew_tripwire()
+                    return
+                if self._producer is not None:
+                    log.warning("kafka.away")
                     await self._disconnect()
-                    await self._connect()
+                await self._connect()
         except (KafkaError, OSError, TimeoutError) as error:
             if self._producer is not None:
                 log.warning("kafka.away", error=repr(error))
                 await self._disconnect()
 
     async def _connect(self) -> None:
+        self._tripwire = await Tripwire.lay(self._servers)
+        await self._ensure_topics()
         producer = AIOKafkaProducer(
             bootstrap_servers=self._servers,
             acks="all",
@@ -101,20 +129,29 @@ class KafkaLink:
         )
         self._producer = producer
         await producer.start()
-        self._reachable = True
+        self._broken = False
         await self._consumers.connect()
         await asyncio.gather(*(subscriber.start() for subscriber in self._consumers.subscribers))
+        self._consuming = True
         log.info("kafka.connected")
 
     async def _disconnect(self) -> None:
-        self._reachable = False
         await self.stop_consuming()
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
+        tripwire, self._tripwire = self._tripwire, None
+        if tripwire is not None:
+            await tripwire.close()
+
+    async def _renew_tripwire(self) -> None:
+        if self._tripwire is not None and self._tripwire.worn:
+            worn, self._tripwire = self._tripwire, await Tripwire.lay(self._servers)
+            await worn.close()
 
     async def stop_consuming(self) -> None:
         """Stop taking messages; the one being handled is finished first."""
+        self._consuming = False
         await self._consumers.stop()
 
     async def _ensure_topics(self) -> bool:

@@ -6,6 +6,7 @@ import time
 from typing import Literal
 
 import structlog
+from aiokafka.errors import KafkaError
 
 _NOISY = ("faststream", "httpx", "httpcore", "pymongo", "urllib3", "uvicorn.access", "libav")
 
@@ -44,6 +45,21 @@ class Sparse(logging.Filter):
         return True
 
 
+class Calm(logging.Filter):
+    """Makes one line of what FastStream prints as critical with a traceback: Kafka's answer to an ack too late.
+
+    The group has rebalanced, the message comes again, handlers take it twice: nothing is wrong.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let the record pass, calmer where it is about an ack."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, KafkaError):
+            record.exc_info, record.levelno, record.levelname = None, logging.WARNING, "WARNING"
+            record.msg, record.args = "ack came too late: %s", (type(error).__name__,)
+        return True
+
+
 def configure_logging(service: str, level: str, style: Literal["json", "console"]) -> None:
     """Send every log line of this process, of libraries too, to standard error in one format."""
 
@@ -73,7 +89,9 @@ def configure_logging(service: str, level: str, style: Literal["json", "console"
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("reelway.faststream").setLevel(logging.ERROR)
+    faststream = logging.getLogger("reelway.faststream")
+    faststream.setLevel(logging.ERROR)
+    faststream.addFilter(Calm())
     sparse = Sparse()
     for name in _REPETITIVE:
         logging.getLogger(name).addFilter(sparse)

@@ -175,7 +175,7 @@ async def _take_turns(webhooks: _Webhooks, bare: BareKafka, video_ids: list[str]
 
 
 def _section(rounds: list[dict[str, Any]]) -> Section:
-    setup = {"samples": len(rounds), "kafka_hops_on_the_path": KAFKA_HOPS, "base": "one bare Kafka send → receive"}
+    setup = {"samples": len(rounds), "kafka_hops_on_the_path": KAFKA_HOPS, "base": "bare Kafka send → receive"}
     figures = [
         _latency("webhook answered → SSE event, p50", rounds, 0.5),
         _latency("webhook answered → SSE event, p99", rounds, 0.99),

@@ -25,7 +25,7 @@ def table(sections: Sequence[Section]) -> Table:
     for section in sections:
         shown.add_section()
         base = section.setup.get("base")
-        shown.add_row(f"[bold]{section.name}[/]" + (f"  [dim]base line: {base}[/]" if base else ""))
+        shown.add_row(f"[bold]{section.name}[/]" + (f" [dim]against {base}[/]" if base else ""))
         for figure in section.figures:
             shown.add_row(f"  {figure.name}", figure.unit, *_cells(figure))
     return shown

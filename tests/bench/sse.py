@@ -196,7 +196,7 @@ def _section(rounds: list[dict[str, Any]]) -> Section:
         setup,
         rounds,
         [
-            figure("stored notifications: messages per CPU-second", "/CPU s", waves("stored")),
+            figure("stored news: messages per CPU-second", "/CPU s", waves("stored")),
             figure("live progress: messages per CPU-second", "/CPU s", waves("passing")),
             figure("memory per connection", "KB", each("kb_per_connection")),
             figure("memory per connection, after messages", "KB", each("kb_per_connection_after_messages")),

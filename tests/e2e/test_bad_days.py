@@ -230,7 +230,7 @@ async def test_storage_away_the_transfer_is_repeated(user: User, stack: LocalSta
 async def test_a_deadline_ends_a_job_that_nobody_reports_on(user: User, stack: LocalStack, engine: Engine) -> None:
     await engine.fault("Never heard of again", {"kind": "callback-never"})
     before = stack.settings("generator").get("WORKFLOW_DEADLINE", "PT45M")
-    await stack.restart("generator", {"WORKFLOW_DEADLINE": "PT4S"})
+    await stack.restart("generator", {"WORKFLOW_DEADLINE": "PT8S"})
     try:
         video_id = await ask(user.client, "Never heard of again")
         failed = await wait_for_status(user.client, video_id, "failed")
