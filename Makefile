@@ -7,7 +7,7 @@ INSTALL = exec "$(PYTHON)" -I deploy/local/install.py
 DEV = runtime engines dev
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint format bench lock
+.PHONY: help up down test lint format docs bench lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,9 @@ format: ## Put the code into the house's format
 	@$(INSTALL) $(DEV)
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+docs: ## Write docs/settings.md anew from the settings classes
+	@$(INSTALL) $(DEV) -- -m deploy.settings_page > docs/settings.md
 
 bench: ## Take the performance figures
 	@$(INSTALL) $(DEV) -- -m tests.bench $(ARGS)

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from shared.access.webhook_signatures import signing_key
-from shared.wiring.settings import CommaSeparated, CommonSettings, Duration
+from shared.wiring.settings import CommaSeparated, Duration, StorageSettings
 
 
 def _usable(secrets: tuple[str, ...]) -> tuple[str, ...]:
@@ -15,12 +15,15 @@ def _usable(secrets: tuple[str, ...]) -> tuple[str, ...]:
     return secrets
 
 
-class GatewaySettings(CommonSettings):
+class GatewaySettings(StorageSettings):
     """Durations are seconds or ISO 8601 (PT15M); lists are separated by commas."""
 
-    gateway_host: str = "127.0.0.1"
-    gateway_port: int = Field(default=8080, ge=0, le=65535)
-    gateway_mongo_url: str = "mongodb://127.0.0.1:27017/?retryWrites=false"
+    gateway_host: str = Field(default="127.0.0.1", description="The address it listens on.")
+    gateway_port: int = Field(default=8080, ge=0, le=65535, description="The port it listens on.")
+    gateway_mongo_url: str = Field(
+        default="mongodb://127.0.0.1:27017/?retryWrites=false",
+        description="The database is `gateway` unless the URL names one.",
+    )
     public_url: str = Field(
         default="http://127.0.0.1:8080",
         description="Where browsers and the workflow engine reach the gateway. With https, cookies are Secure.",
@@ -28,18 +31,18 @@ class GatewaySettings(CommonSettings):
     cors_origins: CommaSeparated = Field(
         default=(), description="Origins of other frontends, such as https://app.example.com, that may call the API."
     )
-    notifier_url: str = "http://127.0.0.1:8083"
+    notifier_url: str = Field(default="http://127.0.0.1:8083", description="Where /api/notifications is passed on to.")
     webhook_secrets: Annotated[CommaSeparated, AfterValidator(_usable)] = Field(
         default=(), description="Every secret that may authenticate a webhook now; several while one is replaced."
     )
 
     registration_enabled: bool = Field(default=True, description="Whether people may make accounts themselves.")
     demo_email: str | None = Field(default=None, description="An account that is made at start, with DEMO_PASSWORD.")
-    demo_password: SecretStr | None = None
+    demo_password: SecretStr | None = Field(default=None, description="The password of that account.")
     jwt_private_key: SecretStr | None = Field(
         default=None, description="Ed25519 key in PEM that signs access tokens. Without it one is made and kept."
     )
-    access_token_life: Duration = timedelta(hours=1)
+    access_token_life: Duration = Field(default=timedelta(hours=1), description="How long an access token works.")
     session_life: Duration = Field(default=timedelta(days=30), description="How long a log-in lasts without use.")
     login_window: Duration = Field(default=timedelta(minutes=15), description="The time log-in attempts count in.")
     logins_per_account: int = Field(default=10, ge=1, description="Failed log-ins to one account within the window.")
@@ -55,12 +58,7 @@ class GatewaySettings(CommonSettings):
     )
     streams_per_user: int = Field(default=20, ge=1, description="Live streams one user may have open at this process.")
 
-    s3_endpoint: str = "http://127.0.0.1:9000"
     s3_public_endpoint: str | None = Field(
         default=None, description="What browsers see in signed URLs; S3_ENDPOINT where it is not set."
     )
-    s3_access_key: str
-    s3_secret_key: SecretStr
-    s3_bucket: str = "reelway"
-    s3_region: str = "us-east-1"
     download_url_life: Duration = Field(default=timedelta(hours=1), description="How long a signed URL works.")

@@ -25,8 +25,8 @@ class CatalogSettings(CommonSettings):
 class GeneratorSettings(CatalogSettings):
     """What the generator reads."""
 
-    generator_host: str = "127.0.0.1"
-    generator_port: int = Field(default=8081, ge=0, le=65535)
+    generator_host: str = Field(default="127.0.0.1", description="The address it listens on.")
+    generator_port: int = Field(default=8081, ge=0, le=65535, description="The port it listens on.")
 
     video_creation_webhook_url: HttpUrl = Field(description="Where requests of kind `create` are sent.")
     generate_video_webhook_url: HttpUrl = Field(description="Where requests of kind `generate` are sent.")

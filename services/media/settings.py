@@ -4,9 +4,9 @@ import ipaddress
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field
 
-from shared.wiring.settings import CommaSeparated, CommonSettings, Duration
+from shared.wiring.settings import CommaSeparated, Duration, StorageSettings
 
 GIB = 1024**3
 
@@ -23,18 +23,15 @@ def _ports(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-class MediaSettings(CommonSettings):
+class MediaSettings(StorageSettings):
     """The media service's settings; a duration is ISO 8601 (PT30M) or a number of seconds."""
 
-    media_host: str = "127.0.0.1"
-    media_port: int = Field(default=8082, ge=0, le=65535)
-    media_mongo_url: str = "mongodb://127.0.0.1:27017/?retryWrites=false"
-
-    s3_endpoint: str = Field(default="http://127.0.0.1:9000", description="Where this service reaches the storage.")
-    s3_access_key: str = ""
-    s3_secret_key: SecretStr = SecretStr("")
-    s3_bucket: str = Field(default="reelway", description="Made at start where it is missing.")
-    s3_region: str = "us-east-1"
+    media_host: str = Field(default="127.0.0.1", description="The address it listens on.")
+    media_port: int = Field(default=8082, ge=0, le=65535, description="The port it listens on.")
+    media_mongo_url: str = Field(
+        default="mongodb://127.0.0.1:27017/?retryWrites=false",
+        description="The database is `media` unless the URL names one.",
+    )
 
     fetch_allowed_networks: Annotated[CommaSeparated, AfterValidator(_networks)] = Field(
         default=(), description="Networks (CIDR) that video URLs may lead to although they are private."
@@ -42,8 +39,10 @@ class MediaSettings(CommonSettings):
     fetch_allowed_ports: Annotated[CommaSeparated, AfterValidator(_ports)] = Field(
         default=(), description="Ports that video URLs may name; every port where empty."
     )
-    fetch_most_redirects: int = Field(default=5, ge=0)
-    fetch_connect_timeout: Duration = timedelta(seconds=10)
+    fetch_most_redirects: int = Field(default=5, ge=0, description="Redirects followed, each one vetted.")
+    fetch_connect_timeout: Duration = Field(
+        default=timedelta(seconds=10), description="How long a connection to a source may take."
+    )
     fetch_read_timeout: Duration = Field(
         default=timedelta(seconds=30), description="How long a source may stay silent before it counts as broken."
     )

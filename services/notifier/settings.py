@@ -11,9 +11,12 @@ from shared.wiring.settings import CommonSettings, Duration
 class NotifierSettings(CommonSettings):
     """What the notifier reads from its environment."""
 
-    notifier_host: str = "127.0.0.1"
-    notifier_port: int = Field(default=8083, ge=0, le=65535)
-    notifier_mongo_url: str = "mongodb://127.0.0.1:27020/?retryWrites=false"
+    notifier_host: str = Field(default="127.0.0.1", description="The address it listens on.")
+    notifier_port: int = Field(default=8083, ge=0, le=65535, description="The port it listens on.")
+    notifier_mongo_url: str = Field(
+        default="mongodb://127.0.0.1:27020/?retryWrites=false",
+        description="The database is `notifier` unless the URL names one.",
+    )
 
     jwks_url: str = Field(
         default="http://127.0.0.1:8080/.well-known/jwks.json",

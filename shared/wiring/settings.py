@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -32,8 +32,20 @@ class CommonSettings(BaseSettings):
         frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True, hide_input_in_errors=True
     )
 
-    kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    kafka_bootstrap_servers: str = Field(default="127.0.0.1:9092", description="host:port of one or more brokers.")
     kafka_idempotence: bool = Field(default=True, description="Off where the broker has no idempotent producer.")
     kafka_replication_factor: int = Field(default=1, ge=1, description="For topics that are made.")
-    log_format: Literal["json", "console"] = "json"
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = Field(default="json", description="`json`, or `console` for reading.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`."
+    )
+
+
+class StorageSettings(CommonSettings):
+    """Where the object storage is, for the services that use it."""
+
+    s3_endpoint: str = Field(default="http://127.0.0.1:9000", description="Where services reach the storage.")
+    s3_access_key: str = Field(description="The storage's access key.")
+    s3_secret_key: SecretStr = Field(description="The storage's secret key.")
+    s3_bucket: str = Field(default="reelway", description="Made at start where it is missing.")
+    s3_region: str = Field(default="us-east-1", description="The region that signed URLs name.")

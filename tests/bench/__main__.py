@@ -32,6 +32,7 @@ SECTIONS: Mapping[str, Callable[[Options], Awaitable[Section]]] = {
     "sse": sse.measure,
 }
 RESULTS = REPOSITORY / ".reelway" / "bench"
+BROKEN = RESULTS / "broken-run"
 SECTION_SECONDS = 180.0
 SPACE_BYTES = 4 * 1024**3
 
@@ -82,10 +83,22 @@ async def _take(name: str, folder: Path, quick: bool) -> Section:
         async with asyncio.timeout(SECTION_SECONDS):
             section = await SECTIONS[name](Options(folder, quick))
     except TimeoutError as error:
+        _keep_logs(folder)
         raise BrokenRun(f"{name}: an answer, an event or the whole part took too long") from error
+    except Exception:
+        _keep_logs(folder)
+        raise
     print(f"{time.monotonic() - began:.0f} s", flush=True)
     shutil.rmtree(folder)
     return section
+
+
+def _keep_logs(folder: Path) -> None:
+    """Leave what the processes of a broken run wrote where it can be read, in place of the last such run's."""
+    shutil.rmtree(BROKEN, ignore_errors=True)
+    if (folder / "logs").exists():
+        shutil.copytree(folder / "logs", BROKEN)
+        print(f"\nWhat the processes wrote: {BROKEN.relative_to(REPOSITORY)}", file=sys.stderr)
 
 
 def _warn_of_load() -> None:
