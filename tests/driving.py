@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 
 import httpx
 
+from deploy.local.stack import LocalStack
+from tests.conftest import User
+
 GENERATE: dict[str, Any] = {
     "hook": "Three things buyers forget.",
     "body": "First the roof. Then the street at night. Last of all the neighbours.",
@@ -157,3 +160,25 @@ async def _read(client: httpx.AsyncClient, headers: dict[str, str], stream: Stre
                 event_id = value
             elif field == "data":
                 data += value
+
+
+@asynccontextmanager
+async def away(stack: LocalStack, name: str) -> AsyncIterator[None]:
+    """Have one process killed for a while."""
+    await stack.kill(name)
+    try:
+        yield
+    finally:
+        if stack.pid(name) is None:
+            await stack.start(name)
+
+
+async def webhook(stack: LocalStack, path: str, body: Json, **headers: str) -> httpx.Response:
+    """Post a callback as n8n would."""
+    async with httpx.AsyncClient(base_url=stack.url("gateway"), timeout=15) as n8n:
+        return await n8n.post(f"/api/webhook/{path}", json=body, headers=headers)
+
+
+async def marker_passed(user: User) -> None:
+    """Let another video of the same user go through all of it: what was still under way has arrived by then."""
+    await wait_for_status(user.client, await ask(user.client, "Marker"), "ready")

@@ -21,16 +21,16 @@ class Throttle:
         """Make the index that lets past windows go."""
         await self._collection.create_index("expiresAt", expireAfterSeconds=0)
 
-    async def count(self, what: str, whom: str) -> int:
-        """Count one more try of `what` by `whom` and return how many there are in this window."""
+    async def let_through(self, what: str, whom: str, most: int) -> bool:
+        """Count one more try of `what` by `whom`, unless there were `most` in this window already."""
         counter, end = self._counter(what, whom)
+        below = {"_id": counter, "tries": {"$lt": most}}
         update = {"$inc": {"tries": 1}, "$setOnInsert": {"expiresAt": end}}
         try:
-            await self._collection.update_one({"_id": counter}, update, upsert=True)
-        except DuplicateKeyError:  # two first tries at once: the other one made it
-            await self._collection.update_one({"_id": counter}, update)
-        document = await self._collection.find_one({"_id": counter})
-        return int(document["tries"]) if document else 1
+            await self._collection.update_one(below, update, upsert=True)
+        except DuplicateKeyError:  # at its limit, or made by another first try a moment ago
+            return bool((await self._collection.update_one(below, {"$inc": {"tries": 1}})).modified_count)
+        return True
 
     async def take_back(self, what: str, whom: str) -> None:
         """Uncount one try that turned out to be all right."""

@@ -179,7 +179,7 @@ class Logins:
         return self._signer.token(session.user_id, session.session_id, self.limits.access_token_life)
 
     async def _let_through(self, what: str, whom: str, most: int) -> None:
-        if await self._throttle.count(what, whom) > most:
+        if not await self._throttle.let_through(what, whom, most):
             self._metrics.logins.labels(outcome="throttled").inc()
             raise TooManyTriesError(self._throttle.seconds_left())
 
