@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ import httpx
 
 from deploy.local.stack import LocalStack
 from tests.conftest import User
+from tests.waiting import until
 
 GENERATE: dict[str, Any] = {
     "hook": "Three things buyers forget.",
@@ -48,15 +48,9 @@ Found = TypeVar("Found")
 
 
 async def eventually(look: Callable[[], Awaitable[Found | None]], what: str, seconds: float = 40.0) -> Found:
-    """Return what `look` finds, asking until it is something; fail with `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = await look()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:.0f} s: {what}")
-        await asyncio.sleep(0.1)
+    """Return what `look` finds once it is something; fail with `what` after `seconds`."""
+    found: Found = await until(look, what, within_seconds=seconds)
+    return found
 
 
 async def ask(client: httpx.AsyncClient, title: str, **changes: Any) -> str:

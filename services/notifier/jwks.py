@@ -11,6 +11,8 @@ import jwt
 import structlog
 
 FETCH_SECONDS = 5.0
+FIRST_KEYS_SECONDS = 0.3
+"""Between fetches while no key has ever been seen: both services may just be starting."""
 
 log = structlog.get_logger(__name__)
 
@@ -45,15 +47,27 @@ class PublishedKeys:
                 raise KeysAwayError
         return self._keys
 
+    async def probe(self) -> None:
+        """Return once any keys are known: without them nobody can be let in. Raises KeysAwayError."""
+        if not self._keys:
+            raise KeysAwayError
+
     async def run(self) -> None:
         """Fetch again and again until cancelled, sooner while the gateway is away."""
         while True:
             async with self._fetching:
                 await self._fetch()
-            await asyncio.sleep(self._again_after_seconds if self._away else self._refresh_seconds)
+            await asyncio.sleep(self._pause_seconds)
+
+    @property
+    def _pause_seconds(self) -> float:
+        if not self._keys:
+            return min(FIRST_KEYS_SECONDS, self._again_after_seconds)
+        return self._again_after_seconds if self._away else self._refresh_seconds
 
     def _may_fetch(self) -> bool:
-        return self._tried_at is None or time.monotonic() - self._tried_at >= self._again_after_seconds
+        pause = self._again_after_seconds if self._keys else self._pause_seconds
+        return self._tried_at is None or time.monotonic() - self._tried_at >= pause
 
     async def _fetch(self) -> None:
         self._tried_at = time.monotonic()

@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.notifier.jwks import KeysAwayError, PublishedKeys
+from tests.waiting import until
 
 
 class Gateway:
@@ -80,3 +81,17 @@ async def test_a_key_that_is_no_longer_published_is_forgotten() -> None:
     await published.holding("k1")
     gateway.key_ids = ["k2"]
     assert "k1" not in await published.holding("k2")
+
+
+async def test_it_can_do_its_duty_only_once_it_has_seen_keys() -> None:
+    gateway = Gateway("k1")
+    gateway.answer = httpx.Response(503)
+    published = keys(gateway)
+    running = asyncio.create_task(published.run())
+    await until(lambda: gateway.fetches)
+    with pytest.raises(KeysAwayError):
+        await published.probe()
+    gateway.answer = None
+    await until(lambda: gateway.fetches > 1, within_seconds=5)
+    await published.probe()
+    running.cancel()
