@@ -52,7 +52,9 @@ class View:
         if event.adopted and await self._videos.adopting(event.video_id, event.attempt, fields):
             return
         moving = {**fields, "status": VideoStatus.PROCESSING, "stage": Stage.COMPLETED}
-        await self._videos.advance(event.video_id, event.attempt, Rank.COMPLETED, moving)
+        moved = await self._videos.advance(event.video_id, event.attempt, Rank.COMPLETED, moving)
+        if not moved and event.video_url:
+            await self._videos.learn_result(event.video_id, event.attempt, event.video_url)
 
     async def workflow_failed(self, event: WorkflowFailed) -> None:
         """Show why the workflow made no video."""

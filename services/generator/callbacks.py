@@ -74,7 +74,7 @@ class Callbacks:
             if video.deleted:
                 self._count(event, Outcome.LATE)
                 return True
-            attempt = video.attempt(event.attempt)
+            attempt = video.reported(event.attempt, execution_id(event.execution_id))
         else:
             attempt = await self._running(event)
         if attempt is None:

@@ -44,6 +44,8 @@ class N8n:
     def __init__(self, connect_timeout: timedelta, answer_timeout: timedelta) -> None:
         self._answer_seconds = answer_timeout.total_seconds()
         self._client = httpx.AsyncClient(
+            # Answers are read raw and bounded: a packed one would not be understood.
+            headers={"Accept-Encoding": "identity"},
             # No connection is used twice: one that the other side has just closed would make the call uncertain.
             limits=httpx.Limits(max_keepalive_connections=0),
             timeout=httpx.Timeout(self._answer_seconds, connect=connect_timeout.total_seconds()),

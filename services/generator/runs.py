@@ -32,7 +32,10 @@ class Runs:
         self._apis = apis
         self._seconds = timeout.total_seconds()
         self._client = httpx.AsyncClient(
-            headers={"X-N8N-API-KEY": key}, timeout=self._seconds, follow_redirects=False, trust_env=False
+            headers={"X-N8N-API-KEY": key, "Accept-Encoding": "identity"},
+            timeout=self._seconds,
+            follow_redirects=False,
+            trust_env=False,
         )
 
     async def __aenter__(self) -> Self:

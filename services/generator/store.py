@@ -28,6 +28,13 @@ class Video:
             return self.attempts[-1] if self.attempts else None
         return next((attempt for attempt in self.attempts if attempt.attempt == number), None)
 
+    def reported(self, number: int | None, execution_id: str | None) -> Attempt | None:
+        """Return the attempt a report is about: the one it names, else the one that ran so, else the newest."""
+        if number is None and execution_id is not None:
+            ran = next((attempt for attempt in self.attempts if attempt.execution_id == execution_id), None)
+            return ran or self.attempt(None)
+        return self.attempt(number)
+
 
 class Attempts:
     """Documents `${videoId}:${attempt}`: the attempt's fields, its job, its outbox.

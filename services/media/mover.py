@@ -64,8 +64,12 @@ class Mover:
         progress, stop = Progress(), Stop()
 
         def remember(upload_id: str) -> None:
-            noting = self._claims.remember_upload(key, upload_id)
-            asyncio.run_coroutine_threadsafe(noting, loop).result(REMEMBER_SECONDS)
+            noting = asyncio.run_coroutine_threadsafe(self._claims.remember_upload(key, upload_id), loop)
+            try:
+                noting.result(REMEMBER_SECONDS)
+            except TimeoutError as error:  # of the database, not of the transfer: another try may succeed
+                noting.cancel()
+                raise StorageAwayError("the upload could not be noted") from error
 
         def move() -> Stored:
             url = attempt.source.video_url or ""

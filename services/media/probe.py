@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from services.media.source import not_a_video
 from services.media.transfer import NO_VIDEO, Stored
 
 PROGRAM = Path(__file__).with_name("probe_process.py")
+
+# A service that is stopped together with its processes: that says nothing about the file.
+_STOPPED = frozenset(-number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Prober:
         task = {"url": url, "size": stored.size_bytes, "demuxer": stored.format.demuxer}
         async with self._places:
             output, code = await self._run(json.dumps(task).encode())
+        if code in _STOPPED:
+            raise StorageAwayError("the probe was stopped")
         if code != 0:  # it crashed or reached a limit: so would whoever plays the file
             raise not_a_video(NO_VIDEO)
         line, _, poster = output.partition(b"\n")

@@ -54,13 +54,17 @@ class VideoSource:
             if self._offset == self.size_bytes:
                 return b""
             try:
-                block = self._response.read(most_bytes)
+                block = self._response.read(self._at_most(most_bytes))
             except (OSError, http.client.HTTPException) as error:
                 self._resume(error)
                 continue
             if block or self.size_bytes is None:
                 return self._counted(block)
             self._resume(None)
+
+    def _at_most(self, most_bytes: int) -> int:
+        """Never more than was announced: what a resumed answer adds to it must not reach the storage's connection."""
+        return most_bytes if self.size_bytes is None else min(most_bytes, self.size_bytes - self._offset)
 
     def _counted(self, block: bytes) -> bytes:
         self._offset += len(block)

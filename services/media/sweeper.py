@@ -48,7 +48,12 @@ class Sweeper:
     async def sweep(self) -> None:
         """Look at every claim that is due. Raises StorageAwayError or PyMongoError at the first failure."""
         for claim in await self._claims.due():
-            await self._look_at(claim)
+            try:
+                await self._look_at(claim)
+            except StorageAwayError:
+                # Perhaps only this one's trouble: it must not stay in front of all others.
+                await self._claims.look_again(claim.key, utc_now() + FIRST_LOOK)
+                raise
 
     async def erase(self, claim: Claim) -> None:
         """Erase what may lie at a lost key; have it erased again later, in case a stalled writer wakes up."""

@@ -21,7 +21,7 @@ class Workflow:
         if await self._assets.begin(attempt):
             self._workers.wake()
         elif attempt.source.s3_key:
-            await self._erase_if_deleted(attempt, attempt.source.s3_key)
+            await self._note_unwanted(attempt, attempt.source.s3_key)
 
     async def move_again(self, attempt: Attempt) -> None:
         """Have the file moved for a new attempt: from the address given, else from where it was before."""
@@ -51,9 +51,10 @@ class Workflow:
         if await self._assets.delete(video_id, user_id, attempt):
             self._workers.wake()
 
-    async def _erase_if_deleted(self, attempt: Attempt, key: str) -> None:
-        """Have an object erased that was delivered for a deleted video."""
+    async def _note_unwanted(self, attempt: Attempt, key: str) -> None:
+        """Have an object erased that was delivered too late: with its video, or now where that is deleted already."""
+        if not adoptable(key, attempt.user_id) or not await self._claims.adopt(key, attempt.video_id, token=""):
+            return
         known = await self._assets.find(attempt.video_id) or {}
         deleted = known.get("state") == Rank.DELETED
-        if deleted and adoptable(key, attempt.user_id) and await self._claims.adopt(key, attempt.video_id, token=""):
-            await self._claims.leave(key)
+        await (self._claims.leave(key) if deleted else self._claims.settle(key))

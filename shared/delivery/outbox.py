@@ -63,6 +63,7 @@ class Outbox:
         self._standstill = Standstill(lease)
         self._slots = asyncio.Semaphore(concurrency)
         self._nudged: set[asyncio.Task[None]] = set()
+        self._failed: set[object] = set()
 
     async def ensure_indexes(self) -> None:
         """Make the index the sweep reads."""
@@ -110,16 +111,28 @@ class Outbox:
             await asyncio.gather(*self._nudged, return_exceptions=True)
 
     async def sweep(self) -> None:
-        """Publish what waits and nobody is publishing. Raises PublishError at the first failure."""
+        """Publish what waits and nobody is publishing. Raises PublishError at the first failure.
+
+        What failed before comes last, so that a document whose events no broker takes does not hold up the others.
+        """
         waiting = await self._collection.find(
             {"outboxAt": {"$gte": EPOCH, "$lt": FAR}}, {"relay": 1, "outboxAt": 1}
         ).to_list(SWEEP_LIMIT)
         self._measure(waiting)
         self._standstill.keep_only(document["_id"] for document in waiting)
-        for document in waiting:
+        self._failed &= {document["_id"] for document in waiting}
+        for document in sorted(waiting, key=lambda document: document["_id"] in self._failed):
             held = document.get("relay")
             if held is None or self._standstill.stands(document["_id"], held):
-                await self._relay(document["_id"], held)
+                await self._relay_swept(document["_id"], held)
+
+    async def _relay_swept(self, document_id: object, held: str | None) -> None:
+        try:
+            await self._relay(document_id, held)
+        except PublishError:
+            self._failed.add(document_id)
+            raise
+        self._failed.discard(document_id)
 
     async def _relay_quietly(self, document_id: object) -> None:
         async with self._slots:

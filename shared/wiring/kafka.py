@@ -114,7 +114,7 @@ class KafkaLink:
         except (KafkaError, OSError, TimeoutError) as error:
             if self._producer is not None:
                 log.warning("kafka.away", error=repr(error))
-                await self._disconnect()
+            await self._disconnect()  # also what a connection that came only half way has opened
 
     async def _connect(self) -> None:
         self._tripwire = await Tripwire.lay(self._servers)

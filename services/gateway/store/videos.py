@@ -5,6 +5,7 @@ while it runs; `key` is the request's idempotency key. Each is absent where it m
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -12,7 +13,7 @@ from pymongo.errors import AutoReconnect, DuplicateKeyError, ServerSelectionTime
 
 from services.gateway.domain import FOREVER, Accepted, Failure, Rank, Stage, Video, VideoRequest, order_of
 from services.gateway.store.view_documents import accepted_of, error_of, slot_of, slots_of, to_document, to_video
-from shared.contracts.events import Event
+from shared.contracts.events import Event, VideoRetryRequested
 from shared.contracts.videos import VideoStatus
 from shared.contracts.wire import utc_now
 from shared.delivery.outbox import Document, Outbox
@@ -28,6 +29,14 @@ class SlotTakenError(Exception):
 
 class KeyTakenError(Exception):
     """A request with this idempotency key was accepted before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Whose video it is, and its newest attempt."""
+
+    user_id: str
+    attempt: int
 
 
 _TAKEN: dict[str, type[Exception]] = {"_id": IdTakenError, "slot": SlotTakenError, "key": KeyTakenError}
@@ -99,10 +108,10 @@ class Videos:
             return None
         return to_video(document)
 
-    async def known(self, video_id: str) -> str | None:
-        """Return whose video this is; None where there is no such video or it was deleted."""
-        document = await self._collection.find_one({"_id": video_id}, {"userId": 1, "order": 1})
-        return str(document["userId"]) if document and document["order"] < FOREVER else None
+    async def known(self, video_id: str) -> Known | None:
+        """Return whose video this is and its newest attempt; None where nobody has it or it was deleted."""
+        document = await self._collection.find_one({"_id": video_id}, {"userId": 1, "attempt": 1, "order": 1})
+        return Known(document["userId"], document["attempt"]) if document and document["order"] < FOREVER else None
 
     async def page(self, user_id: str, status: VideoStatus | None, before: str | None, limit: int) -> list[Video]:
         """Return up to `limit` videos of this user, newest first, older than position `before`."""
@@ -128,28 +137,40 @@ class Videos:
 
     async def adopting(self, video_id: str, attempt: int, fields: Mapping[str, Any]) -> bool:
         """Show that a late result of the failed attempt is being fetched; it stays failed meanwhile."""
-        failed = {"_id": video_id, "order": order_of(attempt, Rank.FAILED)}
+        # Once the fetching has failed too, this is a repeat, or news that came in the wrong order.
+        failed = {"_id": video_id, "order": order_of(attempt, Rank.FAILED), "error.origin": "workflow"}
         update = {"$set": {**fields, "stage": Stage.ADOPTING, "updatedAt": utc_now()}}
         return bool((await self._collection.update_one(failed, update)).modified_count)
 
     async def adoption_failed(self, video_id: str, attempt: int, failure: Failure) -> bool:
-        """Show why the late result could not be had after all."""
-        adopting = {"_id": video_id, "order": order_of(attempt, Rank.FAILED), "stage": Stage.ADOPTING}
+        """Show why the late result could not be had after all, also where nothing was heard of that result yet."""
+        adopting = {"_id": video_id, "order": order_of(attempt, Rank.FAILED), "error.origin": "workflow"}
         update = {"$set": {"stage": Stage.FAILED, "error": error_of(failure), "updatedAt": utc_now()}}
         return bool((await self._collection.update_one(adopting, update)).modified_count)
+
+    async def learn_result(self, video_id: str, attempt: int, url: str) -> None:
+        """Note where a file may be fetched (again), although the view is further than that already, but not ready."""
+        further = {"$gt": order_of(attempt, Rank.COMPLETED), "$lt": order_of(attempt, Rank.CANCELLED) + 1}
+        further["$ne"] = order_of(attempt, Rank.READY)
+        unknown = {"_id": video_id, "order": further, "resultUrl": {"$exists": False}}
+        await self._collection.update_one(unknown, {"$set": {"resultUrl": url}})
 
     async def progressed(self, video_id: str, order: int, percent: float) -> None:
         """Raise the progress of a video that is at exactly this `order`."""
         update = {"$max": {"progress": percent}, "$set": {"updatedAt": utc_now()}}
         await self._collection.update_one({"_id": video_id, "order": order}, update)
 
-    async def retry(self, video: Video, fields: Mapping[str, Any], slot: int | None, event: Event) -> bool:
+    async def retry(
+        self, video: Video, fields: Mapping[str, Any], slot: int | None, event: VideoRetryRequested
+    ) -> bool:
         """Begin the next attempt, unless the view moved on since `video` was read. Raises SlotTakenError."""
         order = order_of(video.attempt + 1, Rank.REQUESTED)
         values = {**fields, "attempt": video.attempt + 1, "order": order, "updatedAt": utc_now()}
         if slot is not None:
             values["slot"] = slot_of(video.user_id, slot)
-        update = {"$set": values, "$unset": {"error": "", "progress": ""}}
+        # What is rendered anew lies elsewhere: the last attempt's file must not be fetched in its place.
+        gone = ("error", "progress", "resultUrl") if event.restart == "workflow" else ("error", "progress")
+        update = {"$set": values, "$unset": dict.fromkeys(gone, "")}
         try:
             return await self._change(video, update, event)
         except DuplicateKeyError as error:

@@ -82,9 +82,12 @@ class Callbacks:
         return await self._take(webhook, _workflow_error)
 
     async def _take(self, webhook: Webhook, make: Callable[[str, Webhook], Event]) -> Received:
-        attempt = None if webhook.attempt is None else str(webhook.attempt)
+        known = await self._videos.known(webhook.video_id) if webhook.video_id is not None else None
+        matched = known is not None if webhook.video_id is not None else await self._runs_as(webhook.execution_id)
+        # What names neither itself nor an attempt is about the newest one: a later attempt may well say the same again.
+        newest = f"newest {known.attempt}" if known and webhook.key is None else None
+        attempt = newest if webhook.attempt is None else str(webhook.attempt)
         said = (webhook.purpose, webhook.video_id, attempt, webhook.key or webhook.body_hash)
-        matched = await self._matches(webhook)
         try:
             return await self._store(webhook, receipt_id_of(*said), matched, make)
         except ReceiptTakenError as taken:
@@ -107,10 +110,8 @@ class Callbacks:
         self._count(webhook, "stored" if matched else "unmatched")
         return Received(receipt_id, matched)
 
-    async def _matches(self, webhook: Webhook) -> bool:
-        if webhook.video_id is not None:
-            return await self._videos.known(webhook.video_id) is not None
-        return webhook.execution_id is not None and await self._history.knows_execution(webhook.execution_id)
+    async def _runs_as(self, execution_id: str | None) -> bool:
+        return execution_id is not None and await self._history.knows_execution(execution_id)
 
     def _count(self, webhook: Webhook, outcome: str) -> None:
         self._metrics.webhooks.labels(purpose=webhook.purpose, outcome=outcome).inc()

@@ -52,8 +52,8 @@ class ProgressReports:
         return run.received
 
     async def _look_up(self, receipt_id: str, webhook: Webhook) -> _Run:
-        owner = await self._videos.known(webhook.video_id or "")
-        return _Run(Received(receipt_id, owner is not None), owner or "")
+        known = await self._videos.known(webhook.video_id or "")
+        return _Run(Received(receipt_id, known is not None), known.user_id if known else "")
 
     def _remember(self, receipt_id: str, run: _Run) -> None:
         self._runs[receipt_id] = run

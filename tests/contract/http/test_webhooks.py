@@ -124,6 +124,22 @@ async def test_repeats_get_the_same_receipt(world: World) -> None:
     assert len(world.all_told(CompletionReported, video_id=video_id)) == 1
 
 
+async def test_the_same_words_about_the_next_attempt_are_news(world: World) -> None:
+    person = await world.person()
+    await world.watch()
+    video_id = await person.ask()
+    failed = {"videoId": video_id, "status": "failed", "error": "No credits left"}
+    first = await world.post_webhook("video-complete", failed)
+    await person.client.post(f"/api/video/cancel/{video_id}")
+    await person.client.post(f"/api/video/retry/{video_id}")
+    second = await world.post_webhook("video-complete", failed)
+    again = await world.post_webhook("video-complete", failed)
+    assert first.json()["data"]["receiptId"] != second.json()["data"]["receiptId"]
+    assert again.json() == second.json()
+    receipt_id = second.json()["data"]["receiptId"]
+    await world.told(CompletionReported, video_id=video_id, receipt_id=receipt_id)
+
+
 async def test_a_key_that_is_reused_for_other_news_loses_nothing(world: World) -> None:
     await world.watch()
     video_id = await (await world.person()).ask()

@@ -121,6 +121,24 @@ async def test_a_late_result_that_can_not_be_had(world: World) -> None:
     assert video["error"]["code"] == "NOT_A_VIDEO"
 
 
+@pytest.mark.parametrize("repeated", [True, False])
+async def test_the_end_of_an_adoption_stays_whatever_comes_late(world: World, *, repeated: bool) -> None:
+    person = await world.person()
+    video_id = await person.ask()
+    await world.publish(events.workflow_failed(video_id, code="WORKFLOW_TIMEOUT"))
+    await person.sees(video_id, status="failed")
+    result = events.completed(video_id, adopted=True)
+    if repeated:
+        await world.publish(result)
+        await person.sees(video_id, stage="adopting")
+    await world.publish(events.video_failed(video_id, code="SOURCE_UNREACHABLE"))
+    await seen_by_now(world, person)
+    await world.publish(result)
+    await seen_by_now(world, person)
+    video = await person.status(video_id)
+    assert (video["status"], video["stage"], video["error"]["code"]) == ("failed", "failed", "SOURCE_UNREACHABLE")
+
+
 async def test_a_cancelled_video_stays_cancelled(world: World) -> None:
     person = await world.person()
     video_id = await person.ask()
@@ -191,3 +209,34 @@ async def test_a_retry_starts_at_the_stage_that_failed(world: World, ends: str, 
     assert (event.restart, event.attempt, event.video_url) == (restart, 2, link)
     assert event.fields is not None
     assert event.email == "contact@example.com"
+
+
+async def test_a_file_of_an_earlier_attempt_is_not_fetched_for_a_later_one(world: World) -> None:
+    person = await world.person()
+    await world.watch()
+    video_id = await person.ask()
+    await world.publish(events.completed(video_id))
+    await person.sees(video_id, stage="completed")
+    await world.publish(events.video_failed(video_id, code="NOT_A_VIDEO", retryable=False))
+    await person.sees(video_id, status="failed")
+    await person.client.post(f"/api/video/retry/{video_id}")
+    assert (await world.told(VideoRetryRequested, video_id=video_id, attempt=2)).restart == "workflow"
+    assert "videoUrl" not in await person.status(video_id)
+    await person.client.post(f"/api/video/cancel/{video_id}")
+    await person.client.post(f"/api/video/retry/{video_id}")
+    event = await world.told(VideoRetryRequested, video_id=video_id, attempt=3)
+    assert (event.restart, event.video_url) == ("workflow", None)
+
+
+async def test_where_the_file_is_counts_also_after_news_of_its_transfer(world: World) -> None:
+    person = await world.person()
+    await world.watch()
+    video_id = await person.ask()
+    await world.publish(events.transfer_started(video_id))
+    await person.sees(video_id, stage="transferring")
+    await world.publish(events.completed(video_id))
+    await person.sees(video_id, stage="transferring", videoUrl="http://n8n.test/a.mp4")
+    await person.client.post(f"/api/video/cancel/{video_id}")
+    await person.client.post(f"/api/video/retry/{video_id}")
+    event = await world.told(VideoRetryRequested, video_id=video_id)
+    assert (event.restart, event.video_url) == ("transfer", "http://n8n.test/a.mp4")

@@ -80,6 +80,19 @@ async def test_a_result_without_attempt_is_for_the_newest(world: World) -> None:
     assert (await world.event(WorkflowCompleted, event.video_id)).s3_key == "videos/ann/1.mp4"
 
 
+async def test_a_result_that_names_only_its_execution_is_not_for_another_attempt(world: World) -> None:
+    event = await world.request(started("120"))
+    await world.event(WorkflowStarted, event.video_id)
+    world.n8n.script[event.video_id] = started("121")
+    await world.publish(retry_of(event))
+    await world.event(WorkflowStarted, event.video_id, attempt=2)
+    await world.complete(event.video_id, attempt=None, execution_id="120")
+    await world.callbacks_handled(event.video_id)
+    assert (await world.document(event.video_id, 2))["state"] == "started"
+    await world.complete(event.video_id, attempt=None, execution_id="121")
+    assert (await world.event(WorkflowCompleted, event.video_id, attempt=2)).execution_id == "121"
+
+
 async def test_the_first_conclusion_wins(world: World) -> None:
     event = await world.request(started("103"))
     await world.complete(event.video_id)

@@ -96,6 +96,27 @@ async def test_an_object_delivered_for_a_deleted_video_is_erased(world: World) -
     assert world.told(video_id) == ["VideoRemoved"]
 
 
+async def test_an_object_delivered_for_a_cancelled_video_goes_with_it(world: World) -> None:
+    user_id = new_user()
+    video_id, key = video_of(user_id), f"videos/{user_id}/cancelled.mp4"
+    await put(world, key, video())
+    await world.cancel(video_id)
+
+    async def cancelled() -> bool:
+        return (await world.asset(video_id)).get("state") == "cancelled"
+
+    await until(cancelled, "the cancellation being noted")
+    await world.complete(video_id, s3_key=key)
+
+    async def noted() -> bool:
+        return await world.database["claims"].find_one({"_id": key, "sweepAt": None}) is not None
+
+    await until(noted, "the object being noted")
+    assert await world.keys_of(video_id) == [key]
+    await world.delete(video_id)
+    await world.nothing_left(video_id)
+
+
 async def test_a_retry_without_address_looks_where_the_file_was_before(world: World) -> None:
     user_id = new_user()
     video_id, key = video_of(user_id), f"videos/{user_id}/second-chance.mp4"

@@ -114,6 +114,21 @@ async def test_the_sweep_goes_on_after_an_outage_by_itself(collection: Collectio
         await until(lambda: broker.ids == ["e1"])
 
 
+async def test_a_document_that_can_not_be_published_holds_up_no_other(collection: Collection) -> None:
+    broker = Broker()
+    broker.refused = {"e1", "e2"}
+    outbox = relay(collection, broker.publish)
+    for number in range(1, 5):
+        await collection.insert_one(outbox.carry_new({"_id": str(number)}, event(number)))
+    for _ in range(3):
+        with pytest.raises(PublishError):
+            await outbox.sweep()
+    assert sorted(broker.ids) == ["e3", "e4"]
+    broker.refused = set()
+    await outbox.sweep()
+    assert sorted(broker.ids) == ["e1", "e2", "e3", "e4"]
+
+
 async def test_an_event_added_while_others_are_published_is_not_lost(collection: Collection) -> None:
     broker = Broker()
     outbox = relay(collection, broker.publish)

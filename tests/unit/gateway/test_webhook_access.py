@@ -50,6 +50,7 @@ def test_another_way_holds_where_the_callback_url_is_over() -> None:
         ("complete", None, sign(OLD, "id", int(time.time()), b"{ }")),
         ("complete", None, {"x-webhook-secret": "ü"}),
     ],
+    ids=["nothing", "empty", "forged", "expired", "other-key", "other-purpose", "old", "other-body", "no-ascii"],
 )
 def test_strangers(purpose: str, given: str | None, headers: dict[str, str]) -> None:
     with pytest.raises(NotAuthenticatedError):

@@ -83,6 +83,19 @@ async def test_a_body_that_breaks_off_after_2xx_is_still_taken() -> None:
         assert await call(f"http://{address}/") == Answer(Happening.TAKEN, "status 200")
 
 
+async def test_the_answer_is_asked_for_unpacked() -> None:
+    asked = bytearray()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.extend(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with serving(serve) as address:
+        assert (await call(f"http://{address}/")).happening is Happening.TAKEN
+    assert b"accept-encoding: identity\r\n" in asked.lower()
+
+
 async def test_headers_that_drip_are_cut_off() -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -52,6 +52,13 @@ async def test_a_file_that_breaks_the_process_is_no_video(ending: Replace, end: 
     assert failure.value.code == "NOT_A_VIDEO"
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+async def test_a_process_that_is_stopped_from_outside_says_nothing_of_the_file(ending: Replace, name: str) -> None:
+    ending(f"import os, signal; os.kill(os.getpid(), signal.{name})")
+    with pytest.raises(StorageAwayError):
+        await Prober(timeout_seconds=20).probe("http://storage/x", STORED)
+
+
 @pytest.mark.parametrize(
     ("facts", "error"),
     [

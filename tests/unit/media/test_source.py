@@ -1,0 +1,46 @@
+"""A source whose server lies about what is left of the file."""
+
+from collections.abc import Mapping
+from email.message import Message
+from typing import Any, cast
+
+from services.media.source import VideoSource
+from services.media.stopping import Stop
+
+
+class FakeResponse:
+    """An answer with `body`, of which it announces `size_bytes`."""
+
+    def __init__(self, status: int, body: bytes, size_bytes: int, **headers: str) -> None:
+        self.status = status
+        self.size_bytes = size_bytes
+        self.headers = Message()
+        for name, value in headers.items():
+            self.headers[name.replace("_", "-")] = value
+        self._body = body
+
+    def read(self, most_bytes: int) -> bytes:
+        block, self._body = self._body[:most_bytes], self._body[most_bytes:]
+        return block
+
+    def close(self) -> None:
+        return None
+
+
+class FakeFetcher:
+    def __init__(self, *answers: FakeResponse) -> None:
+        self._answers = list(answers)
+
+    def get(self, url: str, headers: Mapping[str, str], stop: Stop) -> FakeResponse:
+        return self._answers.pop(0)
+
+
+def test_a_resumed_answer_gives_no_more_than_the_file_has() -> None:
+    broken = FakeResponse(200, b"a" * 40, 100, ETag='"v1"')
+    more = FakeResponse(206, b"b" * 60 + b"DELETE /bucket HTTP/1.1", 83, ETag='"v1"', Content_Range="bytes 40-99/100")
+    fetcher = cast("Any", FakeFetcher(broken, more))
+    source = VideoSource(fetcher, "http://files.test/a.mp4", most_bytes=1_000, stop=Stop())
+    read = b""
+    while block := source.read(64):
+        read += block
+    assert read == b"a" * 40 + b"b" * 60

@@ -1,0 +1,39 @@
+"""The connection to Kafka where no broker is needed to see what it does."""
+
+import asyncio
+import logging
+
+import pytest
+from aiokafka.errors import InvalidReplicationFactorError
+
+from shared.delivery.inbox import consumer_broker
+from shared.wiring.kafka import KafkaLink
+from shared.wiring.metrics import Metrics
+from shared.wiring.settings import CommonSettings
+from tests.waiting import until
+
+
+async def test_a_connection_that_came_only_half_way_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: set[asyncio.StreamWriter] = set()
+    accepted = 0
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal accepted
+        accepted += 1
+        opened.add(writer)
+        await reader.read()
+        opened.discard(writer)
+        writer.close()
+
+    async def refused(_: KafkaLink) -> bool:
+        raise InvalidReplicationFactorError("too few brokers")
+
+    monkeypatch.setattr(KafkaLink, "_ensure_topics", refused)
+    monkeypatch.setattr(logging.getLogger("asyncio"), "disabled", True)
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        settings = CommonSettings(kafka_bootstrap_servers=address)
+        link = KafkaLink(settings, "media", Metrics(), consumer_broker(settings, "media"))
+        for _ in range(3):
+            await link._check()
+        await until(lambda: accepted == 3 and not opened, "every connection closed again")
