@@ -130,7 +130,7 @@ class Audience:
         stream.last = channel.last
         if last_event_id is None:
             return None
-        if not (last_event_id.isascii() and last_event_id.isdigit() and int(last_event_id[:20]) <= LARGEST_SEQ):
+        if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= len(str(LARGEST_SEQ))):
             return "unknown-id"
         asked = int(last_event_id)
         if asked > channel.last:

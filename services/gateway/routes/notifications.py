@@ -34,7 +34,7 @@ def _headers(request: Request) -> dict[str, str]:
     headers = {"authorization": f"Bearer {token}"}
     last_id, trace = request.headers.get("last-event-id"), current_traceparent()
     if last_id is not None:
-        headers["last-event-id"] = last_id
+        headers["last-event-id"] = last_id if last_id.isascii() else "?"  # no id of ours: answered with a reset
     if trace is not None:
         headers["traceparent"] = trace
     return headers

@@ -181,3 +181,14 @@ async def test_a_stop_ends_open_streams(world: World, notifier: StandInNotifier)
     assert child.exit_code() == 0
     await world.stack.start("gateway")
     assert json.loads((await person.client.get("/api/notifications")).content)["success"]
+
+
+async def test_a_last_id_that_is_no_id_is_left_to_the_notifier_to_answer(
+    world: World, notifier: StandInNotifier
+) -> None:
+    person = await world.person()
+    request = person.client.build_request("GET", "/api/notifications/stream", headers=[(b"last-event-id", b"\xb2")])
+    response = await person.client.send(request, stream=True)
+    assert response.status_code == 200
+    assert (await newest(notifier)).headers["last-event-id"] == "?"
+    await response.aclose()

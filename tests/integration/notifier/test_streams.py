@@ -108,7 +108,9 @@ async def test_every_replica_reaches_its_own_listeners(
 
 
 @pytest.mark.parametrize(
-    "last_event_id", ["99", "-1", "abc", "1.5", "9" * 40, "\u00b2".encode("latin-1").decode("latin-1")]
+    "last_event_id",
+    ["99", "-1", "abc", "1.5", "9" * 40, "0" * 5000, "\u00b2"],
+    ids=["future", "negative", "word", "fraction", "huge", "too-long-for-int", "superscript"],
 )
 async def test_an_id_nobody_gave_out_is_answered_with_a_reset(
     client: httpx.AsyncClient, publisher: Publisher, user_id: str, last_event_id: str
