@@ -24,9 +24,9 @@ async def engines(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Loc
         yield stack
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
-    """All engines and services on free ports, for the whole session: leave running what you found running."""
+    """All engines and services on free ports, for one module: leave running what you found running."""
     folder = tmp_path_factory.mktemp("stack")
     async with LocalStack(folder, engines=ENGINE_VARIABLES, overrides={"workflow": QUICK_VIDEOS}) as stack:
         yield stack

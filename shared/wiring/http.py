@@ -117,12 +117,20 @@ async def _api_error(_: Request, error: Exception) -> Response:
     return failure(error)
 
 
+_NO_JSON = ApiError(422, "INVALID_JSON", "The body is not valid JSON. Correct it and send it again.")
+_NO_OBJECT = ApiError(
+    422, "INVALID_BODY", "Send a JSON object as the body, with the header Content-Type: application/json."
+)
+
+
 async def _invalid(_: Request, error: Exception) -> Response:
     """Name each wrong field; a body that is no JSON at all gets a message of its own."""
     assert isinstance(error, RequestValidationError)  # noqa: S101
     errors = error.errors()
     if any(e["type"] == "json_invalid" for e in errors):
-        return failure(ApiError(422, "INVALID_JSON", "The body is not valid JSON. Correct it and send it again."))
+        return failure(_NO_JSON)
+    if any(tuple(e["loc"]) == ("body",) for e in errors):
+        return failure(_NO_OBJECT)
     fields = {_field_name(e["loc"]): _plain(e) for e in errors}
     names = ", ".join(sorted(fields))
     return failure(ApiError(422, "VALIDATION_FAILED", f"Correct these fields and send again: {names}.", fields=fields))
@@ -140,6 +148,8 @@ def _plain(error: Mapping[str, Any]) -> str:
 
 async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == 400:  # what FastAPI says of JSON that is nested too deeply to be read
+        return failure(_NO_JSON)
     known = {
         404: ("NOT_FOUND", "There is nothing at this address. Check the path."),
         405: ("METHOD_NOT_ALLOWED", "This address does not take that method."),

@@ -9,7 +9,7 @@ from deploy.local.stack import LocalStack
 from tests.integration.gateway.world import ENGINES, World, world_of
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def gateway_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
     folder = tmp_path_factory.mktemp("gateway")
     async with LocalStack(folder, services=("gateway",), engines=(*ENGINES, "s3")) as stack:

@@ -34,14 +34,14 @@ QUICK = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway() -> Iterator[Gateway]:
     gateway = Gateway()
     yield gateway
     gateway.close()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def notifier(tmp_path_factory: pytest.TempPathFactory, gateway: Gateway) -> AsyncIterator[LocalStack]:
     """One notifier with short times; a test that stops something starts it again."""
     folder = tmp_path_factory.mktemp("notifier")

@@ -18,7 +18,7 @@ Document = dict[str, Any]
 Collection = AsyncCollection[Document]
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def core(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
     """Kafka and one database."""
     folder = tmp_path_factory.mktemp("core")

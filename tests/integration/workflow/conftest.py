@@ -159,7 +159,7 @@ def running_engine(data_dir: Path, **variables: str) -> Iterator[EngineProcess]:
             process.wait(timeout=10)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def receiver() -> Iterator[Receiver]:
     receiver = Receiver(port=0)
 
@@ -190,7 +190,7 @@ def receiver() -> Iterator[Receiver]:
     thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engine(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[EngineProcess]:
     error_url = f"http://127.0.0.1:{receiver.port}/nobody/error"
     folder = tmp_path_factory.mktemp("engine data")

@@ -102,7 +102,13 @@ async def test_a_body_that_is_no_json_or_no_object_is_422(client: httpx.AsyncCli
     for content in (b"[]", b"null", b'"x"', b""):
         response = await client.post("/script", content=content, headers={"content-type": "application/json"})
         assert response.status_code == 422, content
+        assert response.json()["error"]["code"] == "INVALID_BODY", content
         assert response.json()["success"] is False
+    form = await client.post("/script", content=b'{"hook": "Hi"}', headers={"content-type": "text/plain"})
+    assert (form.status_code, form.json()["error"]["code"]) == (422, "INVALID_BODY")
+    assert "Content-Type: application/json" in form.json()["message"]
+    deep = await client.post("/script", content=b"[" * 100_000, headers={"content-type": "application/json"})
+    assert (deep.status_code, deep.json()["error"]["code"]) == (422, "INVALID_JSON")
 
 
 @pytest.mark.parametrize(
