@@ -42,7 +42,7 @@ def build(settings: NotifierSettings) -> Notifier:
     )
     Handlers(telling, audience).listen(runtime.inbox)
     runtime.watch_dependencies(kafka_required=True)
-    runtime.health.watch("keys", keys.probe, required=True)
+    runtime.health.watch("keys", keys.probe, required=False)
     runtime.also_run(audience.run)
     runtime.also_run(keys.run)
 

@@ -48,7 +48,7 @@ class PublishedKeys:
         return self._keys
 
     async def probe(self) -> None:
-        """Return once any keys are known: without them nobody can be let in. Raises KeysAwayError."""
+        """Return while any keys are known: without them nobody can be let in. Raises KeysAwayError."""
         if not self._keys:
             raise KeysAwayError
 

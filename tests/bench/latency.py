@@ -15,7 +15,7 @@ from deploy.local.stack import LocalStack
 from shared.contracts.topics import VIDEO_CALLBACKS
 from tests.bench.arena import UNLIMITED_VIDEOS, Options, stack
 from tests.bench.bare_kafka import BARE_TOPIC, BareKafka
-from tests.bench.figures import BrokenRun, Figure, Section, Spread, percentile, spread
+from tests.bench.figures import BrokenRun, Figure, Section, Spread, percentile
 from tests.bench.http_client import Connection, EventStream, request_bytes
 from tests.bench.kafka_client import Kafka
 from tests.bench.load import run as send_load
@@ -168,5 +168,4 @@ def _latency(title: str, rounds: list[dict[str, Any]], share: float, hops: int =
 
 
 def _around(value: float, parts: list[float]) -> Spread:
-    between = spread(parts)
-    return Spread(value, between.least, between.most)
+    return Spread(value, min(value, *parts), max(value, *parts))

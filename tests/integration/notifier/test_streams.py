@@ -71,7 +71,7 @@ async def test_a_kill_loses_and_repeats_nothing(
     notifier: LocalStack, client: httpx.AsyncClient, publisher: Publisher, user_id: str
 ) -> None:
     """Events flow all the while; the client comes back with its last id, as browsers do."""
-    videos = [Video(user_id) for _ in range(10)]
+    videos = [Video(user_id) for _ in range(6)]
     story = [event for video in videos for event in (video.transferring(), video.ready())]
     heard_before = Listener()
     async with listening(client, 0) as heard:
