@@ -96,8 +96,9 @@ async def _take(name: str, folder: Path, quick: bool) -> Section:
 def _keep_logs(folder: Path) -> None:
     """Leave what the processes of a broken run wrote where it can be read, in place of the last such run's."""
     shutil.rmtree(BROKEN, ignore_errors=True)
-    if (folder / "logs").exists():
-        shutil.copytree(folder / "logs", BROKEN)
+    logs = sorted(folder.rglob("logs"))
+    if logs:
+        shutil.copytree(logs[-1], BROKEN)
         print(f"\nWhat the processes wrote: {BROKEN.relative_to(REPOSITORY)}", file=sys.stderr)
 
 
