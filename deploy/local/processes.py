@@ -167,8 +167,8 @@ class Child:
         return log
 
     def _signal(self, number: signal.Signals) -> None:
-        if self.pid is not None:
-            os.kill(self.pid, number)
+        if (pid := self.pid) is not None:
+            os.kill(pid, number)  # it may have ended since, but is not reaped: its id is still its own
 
     def _signal_group(self, number: signal.Signals) -> None:
         if self._process is not None:

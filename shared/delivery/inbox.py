@@ -26,7 +26,7 @@ from shared.wiring.settings import CommonSettings
 
 Handler = Callable[[Any], Awaitable[None]]
 
-_CONSUMER: dict[str, Any] = {
+CONSUMER: dict[str, Any] = {
     "session_timeout_ms": 6000,
     "heartbeat_interval_ms": 1000,
     "fetch_max_wait_ms": 50,
@@ -93,7 +93,7 @@ class Inbox:
                 group_id=f"{self._service}.{topic.name}",
                 ack_policy=AckPolicy.NACK_ON_ERROR,
                 auto_offset_reset="earliest",
-                **_CONSUMER,
+                **CONSUMER,
             ),
             topic,
             handlers,
@@ -102,7 +102,7 @@ class Inbox:
     def on_every_replica(self, topic: TopicSpec, *handlers: Handler) -> None:
         """Handle `topic`'s news from now on in each replica, without group or acks: for wake-ups only."""
         subscriber = self._broker.subscriber(
-            topic.name, ack_policy=AckPolicy.MANUAL, auto_offset_reset="latest", **_CONSUMER
+            topic.name, ack_policy=AckPolicy.MANUAL, auto_offset_reset="latest", **CONSUMER
         )
         self._register(subscriber, topic, handlers)
 

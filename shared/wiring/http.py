@@ -1,9 +1,9 @@
 """HTTP as every service speaks it: one envelope, errors with codes, a body limit, health and metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from fastapi import FastAPI, Request
@@ -21,6 +21,8 @@ from shared.wiring.mongo import database_is_away
 
 MAX_BODY_BYTES = 256 * 1024
 RETRY_AFTER_SECONDS = 5
+
+Refusal = TypeVar("Refusal", bound=Exception)
 
 log = structlog.get_logger(__name__)
 
@@ -87,15 +89,26 @@ def failure(error: ApiError) -> JSONResponse:
 def make_app(title: str, metrics: Metrics, health: Health, lifespan: Lifespan) -> FastAPI:
     """Return an application with the envelope, the limits and /health/live, /health/ready and /metrics."""
     app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_exception_handler(ApiError, _api_error)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http_error)
+    answer_refusal(app, ApiError, lambda error: error)
+    answer_refusal(app, RequestValidationError, _invalid)
+    answer_refusal(app, HTTPException, _http_error)
     app.add_exception_handler(PyMongoError, _database_error)
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
     app.add_middleware(Observed, metrics=metrics)
     _add_ops(app, metrics, health)
     return app
+
+
+def answer_refusal(app: FastAPI, refusal: type[Refusal], make: Callable[[Refusal], ApiError]) -> None:
+    """Answer `refusal`, wherever it is raised, as `make` says."""
+
+    async def refuse(_: Request, error: Exception) -> Response:
+        if not isinstance(error, refusal):  # never: the framework chooses the handler by this very type
+            raise error
+        return failure(make(error))
+
+    app.add_exception_handler(refusal, refuse)
 
 
 def _add_ops(app: FastAPI, metrics: Metrics, health: Health) -> None:
@@ -112,28 +125,22 @@ def _add_ops(app: FastAPI, metrics: Metrics, health: Health) -> None:
         return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def _api_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)  # noqa: S101
-    return failure(error)
-
-
 _NO_JSON = ApiError(422, "INVALID_JSON", "The body is not valid JSON. Correct it and send it again.")
 _NO_OBJECT = ApiError(
     422, "INVALID_BODY", "Send a JSON object as the body, with the header Content-Type: application/json."
 )
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
+def _invalid(error: RequestValidationError) -> ApiError:
     """Name each wrong field; a body that is no JSON at all gets a message of its own."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101
     errors = error.errors()
     if any(e["type"] == "json_invalid" for e in errors):
-        return failure(_NO_JSON)
+        return _NO_JSON
     if any(tuple(e["loc"]) == ("body",) for e in errors):
-        return failure(_NO_OBJECT)
+        return _NO_OBJECT
     fields = {_field_name(e["loc"]): _plain(e) for e in errors}
     names = ", ".join(sorted(fields))
-    return failure(ApiError(422, "VALIDATION_FAILED", f"Correct these fields and send again: {names}.", fields=fields))
+    return ApiError(422, "VALIDATION_FAILED", f"Correct these fields and send again: {names}.", fields=fields)
 
 
 def _field_name(location: tuple[int | str, ...]) -> str:
@@ -146,16 +153,15 @@ def _plain(error: Mapping[str, Any]) -> str:
     return f"{str(error['msg']).removeprefix('Value error, ')}."
 
 
-async def _http_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101
+def _http_error(error: HTTPException) -> ApiError:
     if error.status_code == 400:  # what FastAPI says of JSON that is nested too deeply to be read
-        return failure(_NO_JSON)
+        return _NO_JSON
     known = {
         404: ("NOT_FOUND", "There is nothing at this address. Check the path."),
         405: ("METHOD_NOT_ALLOWED", "This address does not take that method."),
     }
     code, message = known.get(error.status_code, ("HTTP_ERROR", str(error.detail)))
-    return failure(ApiError(error.status_code, code, message, headers=error.headers))
+    return ApiError(error.status_code, code, message, headers=error.headers)
 
 
 async def _database_error(request: Request, error: Exception) -> Response:

@@ -6,7 +6,7 @@ import uuid
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from shared.delivery.inbox import _CONSUMER as CONSUMER_SETTINGS
+from shared.delivery.inbox import CONSUMER as CONSUMER_SETTINGS
 from tests.bench.figures import BrokenRun
 
 BARE_TOPIC = "bench.bare"

@@ -1,10 +1,6 @@
 """What each refusal of a use case looks like over HTTP: a status, a code, and a message that says what to do."""
 
-from collections.abc import Callable
-from typing import TypeVar
-
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi import FastAPI
 
 from services.gateway.cursors import CursorError
 from services.gateway.notifier import NotifierAwayError, NotifierBrokenError, TooManyStreamsError
@@ -22,44 +18,34 @@ from services.gateway.workflow.logins import (
 from services.gateway.workflow.quota import QuotaReachedError
 from services.gateway.workflow.requests import OtherBodyError
 from shared.access.access_tokens import AccessTokenError
-from shared.wiring.http import RETRY_AFTER_SECONDS, ApiError, failure, unavailable
+from shared.wiring.http import RETRY_AFTER_SECONDS, ApiError, answer_refusal, unavailable
 
 QUOTA_RETRY_SECONDS = 60
 _BEARER = {"WWW-Authenticate": "Bearer"}
 _SOON = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
-Refusal = TypeVar("Refusal", bound=Exception)
-
 
 def add_refusals(app: FastAPI) -> None:
     """Answer each refusal below as it says, wherever it is raised."""
-
-    def on(refusal: type[Refusal], make: Callable[[Refusal], ApiError]) -> None:
-        async def refuse(_: Request, error: Exception) -> Response:
-            assert isinstance(error, refusal)  # noqa: S101
-            return failure(make(error))
-
-        app.add_exception_handler(refusal, refuse)
-
-    on(AccessTokenError, lambda _: _unauthenticated())
-    on(SessionOverError, lambda _: _session_over())
-    on(KeyNotLoadedError, lambda _: unavailable("The service is starting."))
-    on(ForeignOriginError, lambda _: _foreign_origin())
-    on(RegistrationOffError, lambda _: _registration_off())
-    on(EmailTakenError, lambda _: _email_taken())
-    on(WrongLoginError, lambda _: _wrong_login())
-    on(TooManyTriesError, _too_many_tries)
-    on(NotFoundError, lambda _: _not_found())
-    on(NotReadyError, _not_ready)
-    on(NotFailedError, lambda _: _not_failed())
-    on(NotRunningError, lambda _: _not_running())
-    on(QuotaReachedError, lambda _: _quota_reached())
-    on(OtherBodyError, lambda _: _key_reused())
-    on(CursorError, lambda _: _no_cursor())
-    on(NotAuthenticatedError, lambda _: _webhook_unauthenticated())
-    on(NotifierAwayError, lambda _: _notifier_away())
-    on(NotifierBrokenError, lambda _: _notifier_broken())
-    on(TooManyStreamsError, lambda _: _too_many_streams())
+    answer_refusal(app, AccessTokenError, lambda _: _unauthenticated())
+    answer_refusal(app, SessionOverError, lambda _: _session_over())
+    answer_refusal(app, KeyNotLoadedError, lambda _: unavailable("The service is starting."))
+    answer_refusal(app, ForeignOriginError, lambda _: _foreign_origin())
+    answer_refusal(app, RegistrationOffError, lambda _: _registration_off())
+    answer_refusal(app, EmailTakenError, lambda _: _email_taken())
+    answer_refusal(app, WrongLoginError, lambda _: _wrong_login())
+    answer_refusal(app, TooManyTriesError, _too_many_tries)
+    answer_refusal(app, NotFoundError, lambda _: _not_found())
+    answer_refusal(app, NotReadyError, _not_ready)
+    answer_refusal(app, NotFailedError, lambda _: _not_failed())
+    answer_refusal(app, NotRunningError, lambda _: _not_running())
+    answer_refusal(app, QuotaReachedError, lambda _: _quota_reached())
+    answer_refusal(app, OtherBodyError, lambda _: _key_reused())
+    answer_refusal(app, CursorError, lambda _: _no_cursor())
+    answer_refusal(app, NotAuthenticatedError, lambda _: _webhook_unauthenticated())
+    answer_refusal(app, NotifierAwayError, lambda _: _notifier_away())
+    answer_refusal(app, NotifierBrokenError, lambda _: _notifier_broken())
+    answer_refusal(app, TooManyStreamsError, lambda _: _too_many_streams())
 
 
 def _unauthenticated() -> ApiError:

@@ -53,6 +53,19 @@ async def test_starts_becomes_ready_and_stops_on_sigterm(run: Run) -> None:
     assert child.pid is None
 
 
+async def test_a_signal_to_one_that_ends_just_then_is_no_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = run("print('up', flush=True)")
+    child.start()
+    pid = child.pid
+    await child.wait_exit()
+    looks = iter([None, 0])  # alive at the first look, gone at the second
+    monkeypatch.setattr(child, "exit_code", lambda: next(looks))
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
+    sent: list[tuple[int, int]] = []
+    child.pause()
+    assert sent == [(pid, signal.SIGSTOP)]
+
+
 async def test_one_that_ignores_sigterm_is_killed_when_its_time_is_up(run: Run) -> None:
     child = run(STUBBORN)
     child.start()
