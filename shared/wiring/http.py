@@ -18,6 +18,7 @@ from shared.wiring.asgi import BodyLimit, Observed
 from shared.wiring.health import Health
 from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import database_is_away
+from shared.wiring.validation import complaints
 
 MAX_BODY_BYTES = 256 * 1024
 RETRY_AFTER_SECONDS = 5
@@ -138,19 +139,9 @@ def _invalid(error: RequestValidationError) -> ApiError:
         return _NO_JSON
     if any(tuple(e["loc"]) == ("body",) for e in errors):
         return _NO_OBJECT
-    fields = {_field_name(e["loc"]): _plain(e) for e in errors}
+    fields = complaints(errors)
     names = ", ".join(sorted(fields))
     return ApiError(422, "VALIDATION_FAILED", f"Correct these fields and send again: {names}.", fields=fields)
-
-
-def _field_name(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location if part not in ("body", "query", "path", "header")) or "body"
-
-
-def _plain(error: Mapping[str, Any]) -> str:
-    if error["type"] == "missing":
-        return "This field is required."
-    return f"{str(error['msg']).removeprefix('Value error, ')}."
 
 
 def _http_error(error: HTTPException) -> ApiError:

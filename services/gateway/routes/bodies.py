@@ -1,5 +1,6 @@
 """What clients send, checked field by field. Unknown fields are ignored."""
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -8,11 +9,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 LINE, TEXT = 1_000, 256 * 1024
+_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # all but tab and line ends
 
 
 def _said(text: str) -> str:
     if not text.strip():
         raise ValueError("This field must not be blank")
+    if _UNSEEN.search(text):
+        raise ValueError("This field holds control characters; take them out")
     return text
 
 
@@ -96,7 +100,7 @@ class Register(BaseModel):
     """A new account."""
 
     email: Email
-    password: Annotated[str, Field(min_length=8, max_length=1_000)]
+    password: Annotated[str, Field(min_length=8, max_length=1_000), AfterValidator(_said)]
     name: Annotated[str, Field(max_length=200), AfterValidator(_said)]
 
 
