@@ -13,7 +13,10 @@ import pytest_asyncio
 from deploy.local.site import ENGINE_VARIABLES
 from deploy.local.stack import LocalStack
 
-QUICK_VIDEOS = {"WORKFLOW_PACE": "0", "WORKFLOW_FRAME_SIZE": "320x180"}
+QUICK = {
+    "workflow": {"WORKFLOW_PACE": "0", "WORKFLOW_FRAME_SIZE": "320x180"},
+    "gateway": {"REANNOUNCE_AFTER": "3"},
+}
 STORES = tuple(name for name in ENGINE_VARIABLES if name != "workflow")
 
 
@@ -28,7 +31,7 @@ async def engines(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Loc
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
     """All engines and services on free ports, for one module: leave running what you found running."""
     folder = tmp_path_factory.mktemp("stack")
-    async with LocalStack(folder, engines=ENGINE_VARIABLES, overrides={"workflow": QUICK_VIDEOS}) as stack:
+    async with LocalStack(folder, engines=ENGINE_VARIABLES, overrides=QUICK) as stack:
         yield stack
 
 

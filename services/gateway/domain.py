@@ -54,6 +54,17 @@ def order_of(attempt: int, rank: Rank) -> int:
     return attempt * 1000 + rank
 
 
+def told_enough(order: int, told: int) -> bool:
+    """Return whether a view at `order` has come to its end, and its owner was `told` (an order, too) so.
+
+    Somebody who cancels what has just failed was told of an end already.
+    """
+    attempt, rank = divmod(order, 1000)
+    ended = order >= FOREVER or rank >= Rank.FAILED
+    failed_before = rank == Rank.CANCELLED and told == order_of(attempt, Rank.FAILED)
+    return ended and (told >= order or failed_before)
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why an attempt ended without a video, in words for people and a code for programs."""
@@ -110,8 +121,10 @@ class Video:
     source_url: str | None = None
     result_url: str | None = None
     progress: float | None = None
+    message: str | None = None
     estimated_completion: datetime | None = None
     failure: Failure | None = None
+    restart: Restart | None = None
     s3_key: str | None = None
     poster_key: str | None = None
     metadata: dict[str, Any] | None = None

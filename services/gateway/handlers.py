@@ -1,12 +1,17 @@
 """Kafka in: what the other services concluded becomes the user's view, the history and the catalog."""
 
+from services.gateway.store import Store
 from services.gateway.store.catalog import Catalog
+from services.gateway.store.receipts import Receipts
+from services.gateway.store.videos import Videos
 from services.gateway.view import View
 from shared.contracts import topics
 from shared.contracts.events import (
     AvatarChanged,
+    CallbackJudged,
     CatalogEvent,
     CatalogItemRemoved,
+    NotificationCreated,
     TopicChanged,
     TransferProgressed,
     TransferStarted,
@@ -21,14 +26,15 @@ from shared.contracts.events import (
 from shared.delivery.inbox import Inbox
 
 
-def register(inbox: Inbox, view: View, catalog: Catalog) -> None:
-    """Let the view and the catalog hear of everything that concerns them."""
-    _listen_to_workflows(inbox, view)
+def register(inbox: Inbox, view: View, store: Store) -> None:
+    """Let the view, the receipts and the catalog hear of everything that concerns them."""
+    _listen_to_workflows(inbox, view, store.receipts)
     _listen_to_assets(inbox, view)
-    _listen_to_catalog(inbox, catalog)
+    _listen_to_notifications(inbox, store.videos)
+    _listen_to_catalog(inbox, store.catalog)
 
 
-def _listen_to_workflows(inbox: Inbox, view: View) -> None:
+def _listen_to_workflows(inbox: Inbox, view: View, receipts: Receipts) -> None:
     async def workflow_started(event: WorkflowStarted) -> None:
         await view.workflow_started(event)
 
@@ -41,7 +47,17 @@ def _listen_to_workflows(inbox: Inbox, view: View) -> None:
     async def workflow_failed(event: WorkflowFailed) -> None:
         await view.workflow_failed(event)
 
-    inbox.on(topics.VIDEO_WORKFLOWS, workflow_started, workflow_progressed, workflow_completed, workflow_failed)
+    async def callback_judged(event: CallbackJudged) -> None:
+        await receipts.judged(event.receipt_id, event.outcome)
+
+    inbox.on(
+        topics.VIDEO_WORKFLOWS,
+        workflow_started,
+        workflow_progressed,
+        workflow_completed,
+        workflow_failed,
+        callback_judged,
+    )
 
 
 def _listen_to_assets(inbox: Inbox, view: View) -> None:
@@ -58,6 +74,14 @@ def _listen_to_assets(inbox: Inbox, view: View) -> None:
         await view.video_failed(event)
 
     inbox.on(topics.VIDEO_ASSETS, transfer_started, transfer_progressed, video_ready, video_failed)
+
+
+def _listen_to_notifications(inbox: Inbox, videos: Videos) -> None:
+    async def notification_created(event: NotificationCreated) -> None:
+        if event.video_id is not None and event.order is not None:
+            await videos.told(event.video_id, event.order)
+
+    inbox.on(topics.NOTIFICATIONS, notification_created)
 
 
 def _listen_to_catalog(inbox: Inbox, catalog: Catalog) -> None:

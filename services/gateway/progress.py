@@ -20,11 +20,15 @@ Write = Callable[[str, "Progress"], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a video is while it is at `order`, in percent; which execution works on `attempt`, where that is news."""
+    """How far a video is while it is at `order`, in percent, and what is said of it: both as they are now.
+
+    `execution_id` is the execution that works on `attempt`, where that is news.
+    """
 
     order: int
     attempt: int
     percent: float | None
+    message: str | None = None
     execution_id: str | None = None
 
 

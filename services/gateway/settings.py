@@ -56,6 +56,14 @@ class GatewaySettings(StorageSettings):
     webhook_memory: Duration = Field(
         default=timedelta(days=8), description="How long received webhooks are kept; workflows may repeat for 76 h."
     )
+    reannounce_after: Duration = Field(
+        default=timedelta(seconds=30),
+        gt=timedelta(0),
+        description="How long an answer may take before the gateway asks again; then it waits twice as long each time.",
+    )
+    reannounce_most: Duration = Field(
+        default=timedelta(minutes=5), gt=timedelta(0), description="The longest wait between two times of asking."
+    )
     streams_per_user: int = Field(default=20, ge=1, description="Live streams one user may have open at this process.")
 
     s3_public_endpoint: str | None = Field(

@@ -49,6 +49,7 @@ def video_shape(video: Video, urls: SignedUrls) -> Shape:
             "updatedAt": iso(video.updated_at),
             "stage": video.stage.value,
             "progress": video.progress,
+            "message": video.message,
             "attempt": video.attempt,
             "estimated_completion": (
                 iso(video.estimated_completion) if running and video.estimated_completion else None

@@ -40,9 +40,9 @@ class View:
         await self._videos.advance(event.video_id, event.attempt, rank, fields)
 
     def workflow_progressed(self, event: WorkflowProgressed) -> None:
-        """Show how far the rendering is, soon."""
+        """Show how far the rendering is and what the workflow says of it, soon."""
         order = order_of(event.attempt, Rank.STARTED)
-        news = Progress(order, event.attempt, event.progress, event.execution_id)
+        news = Progress(order, event.attempt, event.progress, event.message, event.execution_id)
         self.progress.put(event.video_id, news)
 
     async def workflow_completed(self, event: WorkflowCompleted) -> None:
@@ -67,11 +67,11 @@ class View:
         await self._videos.advance(event.video_id, event.attempt, Rank.TRANSFERRING, fields)
 
     def transfer_progressed(self, event: TransferProgressed) -> None:
-        """Show how much of the file is stored, soon; without a known size there is nothing to show."""
-        if event.size_bytes:
-            percent = min(100.0, round(100 * event.transferred_bytes / event.size_bytes, 1))
-            order = order_of(event.attempt, Rank.TRANSFERRING)
-            self.progress.put(event.video_id, Progress(order, event.attempt, percent))
+        """Show how much of the file is stored where its size is known, and what holds it up, soon."""
+        size_bytes = event.size_bytes
+        percent = min(100.0, round(100 * event.transferred_bytes / size_bytes, 1)) if size_bytes else None
+        order = order_of(event.attempt, Rank.TRANSFERRING)
+        self.progress.put(event.video_id, Progress(order, event.attempt, percent, event.message))
 
     async def video_ready(self, event: VideoReady) -> None:
         """Show the video."""
@@ -121,8 +121,7 @@ class View:
         await self._history.record(event.video_id, event.attempt, rank, event.time, entry)
 
     async def _write_progress(self, video_id: str, news: Progress) -> None:
-        if news.percent is not None:
-            await self._videos.progressed(video_id, news.order, news.percent)
+        await self._videos.progressed(video_id, news.order, news.percent, news.message)
         if news.execution_id is not None:
             await self._history.learn_execution(video_id, news.attempt, news.execution_id)
 

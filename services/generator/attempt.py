@@ -84,7 +84,7 @@ class Attempt(Wire):
         """Return whether the request itself was seen, and not only news about it (a cancellation that came first)."""
         return bool(self.request_id)
 
-    @computed_field  # type: ignore[prop-decorator]
+    @computed_field  # type: ignore[prop-decorator]  # mypy takes no decorator above property
     @property
     def status(self) -> Literal["pending", "completed", "failed"]:
         """Return the state as the workflow history names it."""
@@ -92,7 +92,7 @@ class Attempt(Wire):
             return "completed"
         return "pending" if self.state in LIVING else "failed"
 
-    @computed_field  # type: ignore[prop-decorator]
+    @computed_field  # type: ignore[prop-decorator]  # mypy takes no decorator above property
     @property
     def error_message(self) -> str | None:
         """Return why it failed, as the workflow history names it."""

@@ -1,15 +1,21 @@
 """The judgement of callbacks: whom they are about, what they mean, and the keeping of those that match nothing yet."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
 
 from services.generator.attempt import Attempt, attempt_id
 from services.generator.domain import Happening, News, Outcome, execution_id
 from services.generator.held import Held
 from services.generator.messages import plain
-from services.generator.store import Attempts
+from services.generator.store import Attempts, Video
+from services.generator.unwanted import DELETED, discarded, unwanted_key
 from services.generator.workflow import Lifecycle
+from shared.access.callback_urls import Purpose
 from shared.contracts.events import (
+    CallbackJudged,
     CompletionReported,
+    Event,
     ProgressReported,
     WorkflowErrorReported,
     WorkflowProgressed,
@@ -18,6 +24,8 @@ from shared.delivery.leases import Lease
 from shared.wiring.metrics import Metrics
 
 Report = CompletionReported | WorkflowErrorReported
+
+log = structlog.get_logger(__name__)
 
 
 class Callbacks:
@@ -29,7 +37,7 @@ class Callbacks:
         lifecycle: Lifecycle,
         held: Held,
         metrics: Metrics,
-        send: Callable[[WorkflowProgressed], Awaitable[None]],
+        send: Callable[[Event], Awaitable[None]],
     ) -> None:
         self._attempts = attempts
         self._lifecycle = lifecycle
@@ -41,7 +49,7 @@ class Callbacks:
         """Judge a completion or an error; keep it where nobody knows yet whom it is about."""
         if not await self._judge(event):
             await self._held.hold(event)
-            self._count(event, "held")
+            await self._tell(event, "held")
 
     async def look_again(self, lease: Lease) -> None:
         """Judge a callback that was held, or hold it longer, or give it up when its time is over."""
@@ -51,7 +59,7 @@ class Callbacks:
         elif await self._held.keep(lease):
             return
         else:
-            self._count(event, "quarantined")
+            await self._tell(event, "quarantined")
 
     async def progress(self, event: ProgressReported) -> None:
         """Pass the progress of a running attempt on; keep the executionId it may bring."""
@@ -59,32 +67,47 @@ class Callbacks:
         news = News(Happening.PROGRESS, execution_id=execution_id(event.execution_id))
         concluded = await self._lifecycle.happen(id_, news)
         if concluded is None:
-            self._count(event, "unknown_attempt")
+            await self._tell(event, "unknown_attempt")
             return
         verdict, attempt = concluded
-        self._count(event, verdict.outcome)
+        await self._tell(event, verdict.outcome, attempt)
         await self._learned(news)
         if verdict.outcome in (Outcome.APPLIED, Outcome.PASSED_ON):
             await self._send(_progressed(attempt, event))
 
     async def _judge(self, event: Report) -> bool:
         """Return whether the callback has found its attempt, or none will ever want it."""
+        news = _news(event)
         if event.video_id:
             video = await self._attempts.of_video(event.video_id)
             if video.deleted:
-                self._count(event, Outcome.LATE)
+                await self._discard_for_deleted(video, event.attempt, news)
+                await self._tell(event, Outcome.LATE)
                 return True
             attempt = video.reported(event.attempt, execution_id(event.execution_id))
         else:
             attempt = await self._running(event)
-        if attempt is None:
+        concluded = await self._lifecycle.happen(attempt.id, news) if attempt is not None else None
+        if concluded is None:
             return False
-        news = _news(event)
-        concluded = await self._lifecycle.happen(attempt.id, news)
-        if concluded is not None:
-            self._count(event, concluded[0].outcome)
-            await self._learned(news)
-        return concluded is not None
+        verdict, after = concluded
+        key = unwanted_key(verdict.outcome, after, news)
+        if key is not None:
+            await self._attempts.discard(discarded(after.video_id, after.user_id, after.attempt, key, verdict.outcome))
+        await self._learned(news)
+        await self._tell(event, verdict.outcome, after)
+        return True
+
+    async def _discard_for_deleted(self, video: Video, number: int | None, news: News) -> None:
+        if news.s3_key is None:
+            return
+        if video.user_id is None:  # tombstones of former releases do not say whose the video was
+            log.warning("callback.owner_unknown", video=video.video_id)
+            return
+        attempt = video.reported(number, news.execution_id)
+        about = attempt.attempt if attempt else 1
+        event = discarded(video.video_id, video.user_id, about, news.s3_key, DELETED)
+        await self._attempts.discard(event, deleted=True)
 
     async def _running(self, event: Report) -> Attempt | None:
         """Return the one attempt that runs as the reported execution; several (of several engines) are none."""
@@ -101,9 +124,29 @@ class Callbacks:
         if news.execution_id:
             await self._held.look_at(news.execution_id)
 
-    def _count(self, event: Report | ProgressReported, outcome: str) -> None:
-        purpose = {CompletionReported: "complete", WorkflowErrorReported: "error"}.get(type(event), "progress")
+    async def _tell(self, event: Report | ProgressReported, outcome: str, attempt: Attempt | None = None) -> None:
+        """Count what came of a callback, and say so: until then it is passed on again and again."""
+        purpose = _PURPOSES[type(event)]
         self._metrics.callbacks.labels(purpose=purpose, outcome=outcome).inc()
+        if event.receipt_id is None:
+            return
+        await self._send(
+            CallbackJudged(
+                id=f"{event.id}:judged:{outcome}",
+                receipt_id=event.receipt_id,
+                purpose=purpose,
+                outcome=outcome,
+                video_id=attempt.video_id if attempt else event.video_id,
+                attempt=attempt.attempt if attempt else event.attempt,
+            )
+        )
+
+
+_PURPOSES: Mapping[type[Event], Purpose] = {
+    CompletionReported: "complete",
+    WorkflowErrorReported: "error",
+    ProgressReported: "progress",
+}
 
 
 def _news(event: Report) -> News:

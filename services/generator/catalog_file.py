@@ -116,15 +116,15 @@ def read_catalog(path: Path) -> CatalogFile:
     return catalog
 
 
-def _problem(content: object, error: Any) -> str:
+def _problem(content: Any, error: Any) -> str:
     """Say where it is in the file and, where the item has an id, which one it is."""
     location = ".".join(str(part) for part in error["loc"]) or "the file"
     return f"{location}{_id_of(content, error['loc'])}: {error['msg'][:1].lower()}{error['msg'][1:]}"
 
 
-def _id_of(content: object, location: tuple[int | str, ...]) -> str:
+def _id_of(content: Any, location: tuple[int | str, ...]) -> str:
     try:
-        item = content[location[0]][location[1]]  # type: ignore[index]
+        item = content[location[0]][location[1]]
         return f" ({next(str(value) for name, value in item.items() if name.endswith('_id'))})"
     except (LookupError, TypeError, AttributeError, StopIteration):
         return ""

@@ -1,6 +1,6 @@
 """Callbacks that match nothing yet (collection `held`): looked at again and again, then given up, kept for people."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +8,7 @@ import structlog
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from shared.contracts.events import BY_TYPE, CompletionReported, WorkflowErrorReported
+from shared.contracts.events import CompletionReported, WorkflowErrorReported
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease, backoff, new_job
 from shared.delivery.outbox import EPOCH, FAR, Document
@@ -18,6 +18,10 @@ SETTLED_KEPT = timedelta(days=7)
 QUARANTINED_KEPT = timedelta(days=90)
 
 log = structlog.get_logger(__name__)
+
+_REPORTS: Mapping[str, type[CompletionReported | WorkflowErrorReported]] = {
+    report.__name__: report for report in (CompletionReported, WorkflowErrorReported)
+}
 
 
 class Held:
@@ -62,9 +66,7 @@ class Held:
 
     def event(self, lease: Lease) -> CompletionReported | WorkflowErrorReported:
         """Return the callback that a job is about."""
-        event = BY_TYPE[lease.document["type"]].model_validate(lease.document["event"])
-        assert isinstance(event, CompletionReported | WorkflowErrorReported)  # noqa: S101
-        return event
+        return _REPORTS[lease.document["type"]].model_validate(lease.document["event"])
 
     async def settle(self, lease: Lease) -> None:
         """Let the callback go: it was judged."""

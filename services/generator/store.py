@@ -7,7 +7,8 @@ from typing import Any
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from services.generator.attempt import LIVING, Attempt, State, announcement
+from services.generator.attempt import LIVING, Attempt, State, announcement, attempt_id
+from shared.contracts.events import ResultDiscarded
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import new_job
 from shared.delivery.outbox import Document, Outbox
@@ -17,8 +18,10 @@ DISPATCH, AWAIT = "dispatch", "await"
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """All that is known of one video: its attempts, oldest first, and whether it was deleted."""
+    """All that is known of one video: whose it is, its attempts, oldest first, and whether it was deleted."""
 
+    video_id: str
+    user_id: str | None
     deleted: bool
     attempts: tuple[Attempt, ...]
 
@@ -65,7 +68,12 @@ class Attempts:
         """Return what is known of a video."""
         documents = await self._collection.find({"videoId": video_id}).to_list()
         attempts = [Attempt.model_validate(document) for document in documents if "attempt" in document]
-        return Video(len(attempts) < len(documents), tuple(sorted(attempts, key=lambda attempt: attempt.attempt)))
+        return Video(
+            video_id=video_id,
+            user_id=next((document["userId"] for document in documents if "userId" in document), None),
+            deleted=len(attempts) < len(documents),
+            attempts=tuple(sorted(attempts, key=lambda attempt: attempt.attempt)),
+        )
 
     async def living_with_execution(self, execution_id: str) -> list[Attempt]:
         """Return the attempts that run as `execution_id` and have not ended; two engines may use the same id."""
@@ -76,9 +84,9 @@ class Attempts:
         """Return whether the video has a tombstone."""
         return await self._collection.find_one({"_id": _tombstone(video_id)}, {"_id": 1}) is not None
 
-    async def bury(self, video_id: str) -> None:
+    async def bury(self, video_id: str, user_id: str) -> None:
         """Make the tombstone that outlives every redelivery about the video."""
-        stone = {"$setOnInsert": {"videoId": video_id, "deletedAt": utc_now()}}
+        stone = {"$set": {"userId": user_id}, "$setOnInsert": {"videoId": video_id, "deletedAt": utc_now()}}
         await self._collection.update_one({"_id": _tombstone(video_id)}, stone, upsert=True)
 
     async def add(self, attempt: Attempt) -> bool:
@@ -115,6 +123,12 @@ class Attempts:
             guard = {"_id": attempt.id, "state": attempt.state}
             await self._collection.update_one(guard, self._outbox.carry({}, news))
             self._outbox.nudge(attempt.id)
+
+    async def discard(self, event: ResultDiscarded, *, deleted: bool = False) -> None:
+        """Tell of an object that the attempt, or in its place the tombstone of a deleted video, does not take."""
+        id_ = _tombstone(event.video_id) if deleted else attempt_id(event.video_id, event.attempt)
+        await self._collection.update_one({"_id": id_}, self._outbox.carry({}, event))
+        self._outbox.nudge(id_)
 
     def update(self, before: Attempt, after: Attempt, *, told: bool) -> Document:
         """Return the operators that make `after` of `before`, with the event of it in the outbox if `told`."""

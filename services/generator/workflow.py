@@ -105,7 +105,13 @@ class Requests:
         """End the attempt; where it is not known yet, see to it that it never starts."""
         id_ = attempt_id(event.video_id, event.attempt)
         news = News(Happening.CANCEL)
-        if await self._lifecycle.happen(id_, news) or await self._attempts.is_deleted(event.video_id):
+        concluded = await self._lifecycle.happen(id_, news)
+        if concluded is not None:
+            verdict, attempt = concluded
+            if verdict.outcome is Outcome.REPEAT:
+                await self._attempts.announce_again(attempt)
+            return
+        if await self._attempts.is_deleted(event.video_id):
             return
         now = utc_now()
         stone = Attempt(
@@ -120,9 +126,9 @@ class Requests:
         if not await self._attempts.add(stone):
             await self._lifecycle.happen(id_, news)
 
-    async def delete(self, video_id: str) -> None:
+    async def delete(self, video_id: str, user_id: str) -> None:
         """End every attempt of the video, erase what its user wrote, and let nothing of it begin again."""
-        await self._attempts.bury(video_id)
+        await self._attempts.bury(video_id, user_id)
         for attempt in (await self._attempts.of_video(video_id)).attempts:
             await self._lifecycle.happen(attempt.id, News(Happening.DELETE))
 

@@ -57,6 +57,14 @@ class Claims:
         taken = {"$set": {"token": token, "writing": True, "sweepAt": utc_now() + FIRST_LOOK}}
         return (await self._collection.update_one({"_id": key, "videoId": video_id}, taken)).matched_count > 0
 
+    async def note(self, key: str, video_id: str) -> None:
+        """Claim the key of an object the workflow wrote and nobody moves; what becomes of it is looked at now.
+
+        A claim that this video has already stays its worker's, another video's is not touched.
+        """
+        if not await self._insert(key, video_id, token="", foreign=True, writing=False):
+            await self._collection.update_one({"_id": key, "videoId": video_id}, {"$set": {"sweepAt": utc_now()}})
+
     async def remember_upload(self, key: str, upload_id: str) -> None:
         """Note a multipart upload, so that its parts are found again."""
         await self._collection.update_one({"_id": key}, {"$set": {"uploadId": upload_id}})
@@ -91,16 +99,16 @@ class Claims:
         waiting = {"sweepAt": {"$gte": EPOCH, "$lte": utc_now()}}
         return [_claim(found) for found in await self._collection.find(waiting).to_list(SWEEP_LIMIT)]
 
-    async def _insert(self, key: str, video_id: str, token: str, *, foreign: bool) -> bool:
+    async def _insert(self, key: str, video_id: str, token: str, *, foreign: bool, writing: bool = True) -> bool:
         now = utc_now()
         claim = {
             "_id": key,
             "videoId": video_id,
             "token": token,
             "foreign": foreign,
-            "writing": True,
+            "writing": writing,
             "claimedAt": now,
-            "sweepAt": now + FIRST_LOOK,
+            "sweepAt": now + FIRST_LOOK if writing else now,
         }
         try:
             await self._collection.insert_one(claim)

@@ -52,6 +52,8 @@ class Attempt:
     title: str
     source: Source
     adopted: bool = False
+    imported: bool = False
+    """A user named the address: nothing was paid for the file, and the address may well be wrong."""
 
 
 class TransferError(Exception):
@@ -68,7 +70,18 @@ class HopelessError(TransferError):
 
 
 class TroubleError(TransferError):
-    """Another try may succeed; the deadline decides how many there are."""
+    """Another try may succeed. `what` happened is all there is to say while there are more tries."""
+
+    def __init__(self, code: FailureCode, what: str, advice: str) -> None:
+        super().__init__(code, f"{what} {advice}")
+        self.what = what
+
+
+class UnreachableError(TroubleError):
+    """The source gave not one byte of the file, and no answer that says why."""
+
+    def __init__(self, what: str, advice: str) -> None:
+        super().__init__(FailureCode.SOURCE_UNREACHABLE, what, advice)
 
 
 class EndsEarlyError(TroubleError):
@@ -77,7 +90,8 @@ class EndsEarlyError(TroubleError):
     def __init__(self) -> None:
         super().__init__(
             FailureCode.SOURCE_INCOMPLETE,
-            "The video file ends too early at its source. Check that it is complete there, then retry.",
+            "The video file ends too early at its source.",
+            "Check that it is complete there, then retry.",
         )
 
 

@@ -2,17 +2,16 @@
 
 import asyncio
 import contextlib
-from typing import Any
 
 import structlog
 from pymongo.errors import PyMongoError
 
+from services.media import answers
 from services.media.claims import FIRST_LOOK, Claim, Claims
-from services.media.domain import Attempt, Rank, TransferError, order_of, retryable
+from services.media.domain import Attempt, Rank, TransferError, order_of
 from services.media.mover import Moved
 from services.media.objects import StorageAwayError
 from services.media.sweeper import Sweeper
-from shared.contracts.events import VideoFailed, VideoReady, VideoRemoved, event_id
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease
 from shared.delivery.outbox import Document, Outbox
@@ -38,19 +37,13 @@ class Endings:
         replaced = lease.document.get("key")
         if replaced:  # noted first, so that a crash leaves no object behind that nobody looks at
             await self._claims.look_again(replaced, utc_now() + FIRST_LOOK)
-        ready = VideoReady(
-            **named(attempt, "ready"),
-            title=attempt.title,
-            s3_key=moved.key,
-            poster_key=moved.poster_key,
-            metadata=moved.metadata,
-        )
+        news = answers.ready(attempt, moved.key, moved.poster_key, moved.metadata)
         change = _state(attempt, Rank.READY) | {
             "key": moved.key,
             "posterKey": moved.poster_key,
             "metadata": moved.metadata.model_dump(by_alias=True, exclude_none=True),
         }
-        await self._finish(lease, self._outbox.carry({"$set": change}, ready))
+        await self._finish(lease, self._outbox.carry({"$set": change}, news))
         if replaced and replaced != moved.key:
             await self._claims.look_again(replaced, utc_now())
         self._metrics.transfers.labels(outcome="ready").inc()
@@ -63,21 +56,14 @@ class Endings:
             if not claim.foreign and claim.key != lease.document.get("key"):
                 with contextlib.suppress(StorageAwayError):  # then the sweeper does it
                     await self._sweeper.erase(claim)
-        failed = VideoFailed(
-            **named(attempt, "failed"),
-            title=attempt.title,
-            code=error.code,
-            message=error.message,
-            retryable=retryable(error.code),
-        )
         change = _state(attempt, Rank.FAILED) | {"failure": {"code": error.code, "message": error.message}}
-        await self._finish(lease, self._outbox.carry({"$set": change}, failed))
+        await self._finish(lease, self._outbox.carry({"$set": change}, answers.failed(attempt, error)))
         self._metrics.transfers.labels(outcome="failed").inc()
         log.info("transfer.failed", code=error.code)
 
     async def erased(self, lease: Lease, attempt: Attempt, *, deleted: bool) -> None:
         """Note that the objects are gone, and say so where the video was deleted."""
-        removed = [VideoRemoved(**named(attempt, "removed"))] if deleted else []
+        removed = [answers.removed(attempt)] if deleted else []
         await self._finish(lease, self._outbox.carry({"$set": {"erasedAt": utc_now()}}, *removed))
 
     async def claims_while_held(self, lease: Lease) -> list[Claim]:
@@ -97,16 +83,6 @@ class Endings:
                     raise
                 await asyncio.sleep(WRITE_AGAIN_SECONDS)
         self._outbox.nudge(lease.id)
-
-
-def named(attempt: Attempt, transition: str) -> dict[str, Any]:
-    """Return the fields that every event about `attempt` has."""
-    return {
-        "id": event_id(attempt.video_id, attempt.number, transition),
-        "video_id": attempt.video_id,
-        "user_id": attempt.user_id,
-        "attempt": attempt.number,
-    }
 
 
 def _state(attempt: Attempt, rank: Rank) -> Document:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from urllib.parse import urljoin
 
-from services.media.domain import HopelessError, TroubleError
+from services.media.domain import HopelessError, TroubleError, UnreachableError
 from services.media.guard import Destination, Guard
 from services.media.stopping import Stop
 from shared.contracts.videos import FailureCode
@@ -57,7 +57,7 @@ class Fetcher:
             location = response.headers.get("Location")
             response.close()
             if not location:
-                raise TroubleError(FailureCode.SOURCE_UNREACHABLE, "The video's server redirects to nowhere. Retry.")
+                raise TroubleError(FailureCode.SOURCE_UNREACHABLE, "The video's server redirects to nowhere.", "Retry.")
             url = _joined(url, location)
         message = "The video's address redirects too many times. Use the address of the file itself."
         raise HopelessError(FailureCode.SOURCE_REFUSED, message)
@@ -74,8 +74,7 @@ class Fetcher:
             except (OSError, http.client.HTTPException) as error:
                 problem = error
         stop.check()
-        message = "The video's server can't be reached. Check the address, then retry."
-        raise TroubleError(FailureCode.SOURCE_UNREACHABLE, message) from problem
+        raise UnreachableError("The video's server can't be reached.", "Check the address, then retry.") from problem
 
     def _ask(self, place: Destination, address: str, headers: Mapping[str, str], stop: Stop) -> Response:
         with ExitStack() as held:

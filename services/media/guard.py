@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
-from services.media.domain import HopelessError, TroubleError
+from services.media.domain import HopelessError, UnreachableError
 from shared.contracts.videos import FailureCode
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -50,7 +50,7 @@ class Guard:
         self._resolve = resolve
 
     def vet(self, url: str) -> Destination:
-        """Return where `url` leads. Raises HopelessError where it must not be followed, TroubleError without DNS."""
+        """Return where `url` leads. Raises HopelessError where it may not be followed, UnreachableError without DNS."""
         parts, port = _split(url)
         if parts.scheme not in PORTS:
             raise _refused("Only http and https addresses can be fetched. Use such an address.")
@@ -69,9 +69,10 @@ class Guard:
         try:
             found = self._resolve(host, port, type=socket.SOCK_STREAM)
         except socket.gaierror as error:
-            message = f"The host {host} of the video's address is not known. Check the address."
-            kind = HopelessError if error.errno == socket.EAI_NONAME else TroubleError
-            raise kind(FailureCode.SOURCE_UNREACHABLE, message) from error
+            what, advice = f"The host {host} of the video's address is not known.", "Check the address."
+            if error.errno == socket.EAI_NONAME:
+                raise HopelessError(FailureCode.SOURCE_UNREACHABLE, f"{what} {advice}") from error
+            raise UnreachableError(what, advice) from error
         except (OSError, UnicodeError) as error:
             raise _refused("The host in the address is not valid. Check the address.") from error
         return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))

@@ -4,6 +4,7 @@ from services.media.domain import Attempt, Source
 from services.media.workflow import Workflow
 from shared.contracts import topics
 from shared.contracts.events import (
+    ResultDiscarded,
     VideoCancelled,
     VideoDeleted,
     VideoImportRequested,
@@ -18,12 +19,15 @@ def register(inbox: Inbox, workflow: Workflow) -> None:
 
     async def on_import(event: VideoImportRequested) -> None:
         source = Source(video_url=event.video_url)
-        await workflow.move(Attempt(event.video_id, event.user_id, event.attempt, event.title, source))
+        await workflow.move(Attempt(event.video_id, event.user_id, event.attempt, event.title, source, imported=True))
 
     async def on_retry(event: VideoRetryRequested) -> None:
         if event.restart == "transfer":
             source = Source(video_url=event.video_url)
-            await workflow.move_again(Attempt(event.video_id, event.user_id, event.attempt, event.title, source))
+            imported = event.kind == "import"
+            await workflow.move_again(
+                Attempt(event.video_id, event.user_id, event.attempt, event.title, source, imported=imported)
+            )
 
     async def on_cancel(event: VideoCancelled) -> None:
         await workflow.cancel(event.video_id, event.user_id, event.title, event.attempt)
@@ -38,5 +42,8 @@ def register(inbox: Inbox, workflow: Workflow) -> None:
             Attempt(event.video_id, event.user_id, event.attempt, event.title, source, adopted=event.adopted)
         )
 
+    async def on_discarded(event: ResultDiscarded) -> None:
+        await workflow.discard(event.video_id, event.user_id, event.s3_key)
+
     inbox.on(topics.VIDEO_REQUESTS, on_import, on_retry, on_cancel, on_delete)
-    inbox.on(topics.VIDEO_WORKFLOWS, on_completed)
+    inbox.on(topics.VIDEO_WORKFLOWS, on_completed, on_discarded)

@@ -9,25 +9,27 @@ from datetime import datetime, timedelta
 import structlog
 from pymongo.errors import PyMongoError
 
+from services.media.answers import started
 from services.media.claims import Claims
 from services.media.domain import (
     Attempt,
-    EndsEarlyError,
     HopelessError,
     Rank,
     TransferError,
     TroubleError,
     adoptable,
 )
-from services.media.endings import Endings, named
+from services.media.endings import Endings
 from services.media.mover import Mover
 from services.media.objects import StorageAwayError
+from services.media.patience import Patience, Tries
+from services.media.reports import Reports, Setback
 from services.media.store import ERASE, attempt_of
 from services.media.sweeper import Sweeper
-from shared.contracts.events import TransferStarted
+from services.media.transfer import Progress
 from shared.contracts.videos import FailureCode
 from shared.contracts.wire import utc_now
-from shared.delivery.leases import Lease, backoff
+from shared.delivery.leases import Lease
 from shared.delivery.outbox import Document, Outbox
 from shared.wiring.metrics import Metrics
 from shared.wiring.tracing import enter_trace
@@ -37,7 +39,7 @@ LOOK_FOR_WRITER_AGAIN = timedelta(seconds=0.5)
 
 log = structlog.get_logger(__name__)
 
-_TIMEOUT = TroubleError(FailureCode.TRANSFER_TIMEOUT, "The video could not be stored in time. Retry later.")
+_TIMEOUT = TransferError(FailureCode.TRANSFER_TIMEOUT, "The video could not be stored in time. Retry later.")
 
 
 class Jobs:
@@ -51,11 +53,8 @@ class Jobs:
         endings: Endings,
         outbox: Outbox,
         metrics: Metrics,
-        *,
-        deadline: timedelta,
-        retry_first: timedelta,
-        retry_most: timedelta,
-        early_ends: int,
+        reports: Reports,
+        patience: Patience,
     ) -> None:
         self._mover = mover
         self._claims = claims
@@ -63,9 +62,8 @@ class Jobs:
         self._endings = endings
         self._outbox = outbox
         self._metrics = metrics
-        self._deadline = deadline
-        self._retry_first, self._retry_most = retry_first, retry_most
-        self._early_ends = early_ends
+        self._reports = reports
+        self._patience = patience
 
     async def work(self, lease: Lease) -> None:
         """Do the job of `lease` and end it."""
@@ -95,9 +93,8 @@ class Jobs:
 
     async def _start(self, lease: Lease, attempt: Attempt) -> datetime:
         """Note the attempt's deadline and tell that it has begun: once, at its first try."""
-        deadline_at = utc_now() + self._deadline
-        started = TransferStarted(**named(attempt, "started"), title=attempt.title, adopted=attempt.adopted)
-        await lease.write(self._outbox.carry({"$set": {"deadlineAt": deadline_at}}, started))
+        deadline_at = utc_now() + self._patience.deadline
+        await lease.write(self._outbox.carry({"$set": {"deadlineAt": deadline_at}}, started(attempt)))
         self._outbox.nudge(lease.id)
         return deadline_at
 
@@ -137,20 +134,19 @@ class Jobs:
         with contextlib.suppress(PyMongoError):
             await self._claims.settle(key)
 
-    async def _again(
-        self, lease: Lease, attempt: Attempt, error: TroubleError | StorageAwayError, deadline_at: datetime
-    ) -> None:
-        """Have another try after a pause, unless there is no time or no sense in it."""
-        wait = backoff(lease.tries, first=self._retry_first, most=self._retry_most)
-        early_ends = lease.document.get("endedEarly", 0) + isinstance(error, EndsEarlyError)
+    async def _again(self, lease: Lease, attempt: Attempt, error: Setback, deadline_at: datetime) -> None:
+        """Have another try after a pause and tell so, unless there is no time or no sense in it."""
+        now, wait = utc_now(), self._patience.pause(lease.tries)
+        tries = Tries.of(lease.document).and_then(error, now)
         last = error if isinstance(error, TransferError) else _TIMEOUT
-        if early_ends >= self._early_ends or utc_now() + wait >= deadline_at:
+        if self._patience.ends(tries, imported=attempt.imported, deadline_at=deadline_at, next_try_at=now + wait):
             await self._endings.fail(lease, attempt, last)
             return
         log.warning("transfer.again", error=str(error), wait_seconds=round(wait.total_seconds(), 2), tries=lease.tries)
         self._metrics.transfers.labels(outcome="again").inc()
         trouble = {"code": last.code, "message": last.message}
-        await lease.again(wait, {"$set": {"endedEarly": early_ends, "trouble": trouble}})
+        await lease.again(wait, {"$set": {**tries.fields, "trouble": trouble}})
+        self._reports.troubled(attempt, Progress(), error, next_try_at=now + wait)
 
     # --- erase --------------------------------------------------------------------------------------------
 
@@ -162,7 +158,7 @@ class Jobs:
                 await self._sweeper.erase(claim)
         except StorageAwayError as error:
             log.warning("erase.again", error=repr(error), tries=lease.tries)
-            await lease.again(backoff(lease.tries, first=self._retry_first, most=self._retry_most))
+            await lease.again(self._patience.pause(lease.tries))
             return
         since = lease.document["job"]["since"]
         if any(claim.writing for claim in claims) and utc_now() < since + WRITER_GONE_AFTER:
@@ -171,7 +167,7 @@ class Jobs:
         await self._endings.erased(lease, attempt, deleted=deleted)
 
 
-def _trouble_before(document: Document) -> TroubleError | None:
+def _trouble_before(document: Document) -> TransferError | None:
     """Return what ended the try before this one: at the deadline it says more than that time is up."""
     trouble = document.get("trouble")
-    return TroubleError(FailureCode(trouble["code"]), trouble["message"]) if trouble else None
+    return TransferError(FailureCode(trouble["code"]), trouble["message"]) if trouble else None

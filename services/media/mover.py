@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -12,16 +13,18 @@ from pymongo.errors import PyMongoError
 
 from services.media.claims import Claims
 from services.media.domain import Attempt, HopelessError, poster_key
+from services.media.inspection import Inspection
 from services.media.objects import ObjectMissingError, Objects, StorageAwayError
 from services.media.probe import Prober
+from services.media.reports import Reports
 from services.media.stopping import Stop
 from services.media.transfer import Progress, Stored, Transfers
-from shared.contracts.events import Event, TransferProgressed, event_id
 from shared.contracts.videos import FailureCode, VideoMetadata
 from shared.delivery.leases import Lease
 
 REPORT_SECONDS = 0.5
 STORAGE_PAUSE_SECONDS = 1.0
+STORAGE_TOLD_EVERY = 10
 REMEMBER_SECONDS = 15.0
 STOP_SECONDS = 8.0
 
@@ -47,7 +50,7 @@ class Mover:
         prober: Prober,
         objects: Objects,
         claims: Claims,
-        send: Callable[[Event], Awaitable[None]],
+        reports: Reports,
         *,
         concurrency: int,
     ) -> None:
@@ -55,7 +58,7 @@ class Mover:
         self._prober = prober
         self._objects = objects
         self._claims = claims
-        self._send = send
+        self._reports = reports
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="transfer")
 
     async def fetch(self, lease: Lease, attempt: Attempt, key: str) -> Moved:
@@ -76,7 +79,7 @@ class Mover:
             return self._transfers.fetch(url, key, progress=progress, stop=stop, remember=remember)
 
         stored = await self._reported(lease, attempt, progress, self._in_thread(stop, move))
-        await _patiently(lambda: asyncio.to_thread(self._transfers.verify, key, stored))
+        await self._patiently(attempt, stored, lambda: asyncio.to_thread(self._transfers.verify, key, stored))
         return await self._checked(attempt, key, stored)
 
     async def adopt(self, lease: Lease, attempt: Attempt, key: str) -> Moved:
@@ -95,9 +98,10 @@ class Mover:
 
     async def _checked(self, attempt: Attempt, key: str, stored: Stored) -> Moved:
         """Return the file as it is once it was seen to be a video; storage that is away is waited for."""
-        seen = await _patiently(lambda: self._prober.probe(self._objects.signed("GET", key), stored))
+        seen = await self._patiently(attempt, stored, Inspection(self._prober, self._objects, key, stored).look)
         poster = poster_key(key)
-        await _patiently(lambda: asyncio.to_thread(self._objects.put, poster, seen.poster, "image/jpeg"))
+        put = partial(asyncio.to_thread, self._objects.put, poster, seen.poster, "image/jpeg")
+        await self._patiently(attempt, stored, put)
         metadata = VideoMetadata(
             size=stored.size_bytes,
             format=stored.format.name,
@@ -143,32 +147,28 @@ class Mover:
                 await lease.beat()
             if progress.transferred_bytes != told and (telling is None or telling.done()):
                 told = progress.transferred_bytes
-                telling = asyncio.ensure_future(self._send(_progressed(attempt, progress)))
+                telling = self._reports.progressed(attempt, progress)
+
+    async def _patiently(self, attempt: Attempt, stored: Stored, ask: Callable[[], Awaitable[T]]) -> T:
+        """Return what `ask` gives; while the storage is away say so and ask again, until the deadline cancels it."""
+        progress = Progress(stored.size_bytes, stored.size_bytes)
+        asked = 0
+        while True:
+            try:
+                given = await ask()
+                break
+            except StorageAwayError as error:
+                log.warning("transfer.waits_for_storage", error=repr(error))
+                if asked % STORAGE_TOLD_EVERY == 0:
+                    self._reports.troubled(attempt, progress, error)
+            asked += 1
+            await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+        if asked:
+            self._reports.progressed(attempt, progress)
+        return given
 
 
 def _seen(done: asyncio.Future[Any]) -> None:
     """Mark the outcome as looked at: it was raised already, or nobody waits for it any more."""
     if not done.cancelled():
         done.exception()
-
-
-def _progressed(attempt: Attempt, progress: Progress) -> TransferProgressed:
-    return TransferProgressed(
-        id=event_id(attempt.video_id, attempt.number, f"transferred:{progress.transferred_bytes}"),
-        video_id=attempt.video_id,
-        user_id=attempt.user_id,
-        attempt=attempt.number,
-        title=attempt.title,
-        transferred_bytes=progress.transferred_bytes,
-        size_bytes=progress.size_bytes,
-    )
-
-
-async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """Return what `ask` gives; while the storage is away ask again, until the caller's deadline cancels it."""
-    while True:
-        try:
-            return await ask()
-        except StorageAwayError as error:
-            log.warning("transfer.waits_for_storage", error=repr(error))
-            await asyncio.sleep(STORAGE_PAUSE_SECONDS)

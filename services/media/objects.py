@@ -55,6 +55,9 @@ class Objects(Protocol):
     def read(self, key: str) -> Iterator[bytes]:
         """Yield an object's bytes. Raises ObjectMissingError."""
 
+    def first_bytes(self, key: str) -> bytes:
+        """Return an object's first bytes, up to READ_BYTES. Raises ObjectMissingError."""
+
     def erase(self, key: str) -> None:
         """Delete an object; one that does not exist is fine."""
 
@@ -117,6 +120,15 @@ class S3Objects:
             response = self._client.get_object(self._bucket, key)
             try:
                 yield from response.stream(READ_BYTES)
+            finally:
+                response.close()
+
+    def first_bytes(self, key: str) -> bytes:
+        """Return an object's first bytes, up to READ_BYTES. Raises ObjectMissingError."""
+        with _translated():
+            response = self._client.get_object(self._bucket, key, length=READ_BYTES)
+            try:
+                return bytes(response.read())
             finally:
                 response.close()
 

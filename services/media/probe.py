@@ -20,6 +20,10 @@ PROGRAM = Path(__file__).with_name("probe_process.py")
 _STOPPED = frozenset(-number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
 
+class ProbeTimeoutError(Exception):
+    """The probe came to no end in time: the file's doing, or the storage's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probed:
     """What was seen: duration in seconds where the file says, pixels as shown, codec, and a JPEG."""
@@ -39,7 +43,10 @@ class Prober:
         self._places = asyncio.Semaphore(concurrency)
 
     async def probe(self, url: str, stored: Stored) -> Probed:
-        """Return what is in the object at `url` (signed). Raises HopelessError, TroubleError or StorageAwayError."""
+        """Return what is in the object at `url` (signed).
+
+        Raises HopelessError, TroubleError, StorageAwayError or ProbeTimeoutError.
+        """
         task = {"url": url, "size": stored.size_bytes, "demuxer": stored.format.demuxer}
         async with self._places:
             output, code = await self._run(json.dumps(task).encode())
@@ -64,7 +71,7 @@ class Prober:
             async with asyncio.timeout(self._timeout_seconds):
                 output, _ = await process.communicate(task)
         except TimeoutError as error:
-            raise StorageAwayError("the probe took too long") from error
+            raise ProbeTimeoutError from error
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

@@ -11,6 +11,7 @@ import json
 import resource
 import signal
 import sys
+import time
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ MEMORY_BYTES = 3 * 1024**3
 CPU_SECONDS = 20
 WINDOW_BYTES = 1024 * 1024
 ANSWER_SECONDS = 20.0
+BOXES_SECONDS = 10.0
 POSTER_WIDTH = 1280
 POSTER_AT = 0.1
 MOST_FRAMES_TRIED = 60
@@ -89,14 +91,21 @@ class RangeFile(io.RawIOBase):
     def _fetch(self) -> None:
         last = min(self._position + WINDOW_BYTES, self._size) - 1
         try:
-            self._connection.request("GET", self._target, headers={"Range": f"bytes={self._position}-{last}"})
-            response = self._connection.getresponse()
-            window = response.read()
+            try:
+                status, window = self._ask(last)
+            except ConnectionError:  # the storage had ended it while the file was being decoded
+                self._connection.close()
+                status, window = self._ask(last)
         except (OSError, http.client.HTTPException) as error:
             raise self._storage_error(repr(error)) from error
-        if response.status != 206 or len(window) != last - self._position + 1:
-            raise self._storage_error(f"answered {response.status} with {len(window)} bytes")
+        if status != 206 or len(window) != last - self._position + 1:
+            raise self._storage_error(f"answered {status} with {len(window)} bytes")
         self._window_at, self._window = self._position, window
+
+    def _ask(self, last: int) -> tuple[int, bytes]:
+        self._connection.request("GET", self._target, headers={"Range": f"bytes={self._position}-{last}"})
+        response = self._connection.getresponse()
+        return response.status, response.read()
 
     def _storage_error(self, text: str) -> StorageError:
         # libav turns what a read raises into an error of its own: remembered here, it is not blamed on the file.
@@ -105,10 +114,14 @@ class RangeFile(io.RawIOBase):
 
 
 def check_boxes(file: RangeFile, size_bytes: int) -> None:
-    """Walk the top-level boxes of an MP4. Raises EndsEarlyError where one reaches beyond the end of the file."""
+    """Walk the top-level boxes of an MP4. Raises EndsEarlyError where one reaches beyond the end of the file.
+
+    Stops after BOXES_SECONDS: a file may be made of thousands of them, and that alone is nothing wrong.
+    """
     at = 0
+    until = time.monotonic() + BOXES_SECONDS
     for _ in range(MOST_BOXES):
-        if at + 8 > size_bytes:
+        if at + 8 > size_bytes or time.monotonic() > until:
             return
         file.seek(at)
         header = file.read(8)

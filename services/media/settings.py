@@ -51,6 +51,10 @@ class MediaSettings(StorageSettings):
     transfer_deadline: Duration = Field(
         default=timedelta(minutes=30), description="From an attempt's first try until it fails for good."
     )
+    transfer_unreachable_for: Duration = Field(
+        default=timedelta(minutes=5),
+        description="An import whose address gives no byte for so long fails; results of workflows keep the deadline.",
+    )
     transfer_concurrency: int = Field(default=4, ge=1, description="Transfers at the same time in one process.")
     transfer_lease: Duration = Field(
         default=timedelta(seconds=20), description="How long a silent worker keeps its job."

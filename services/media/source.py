@@ -3,7 +3,7 @@
 import http.client
 import re
 
-from services.media.domain import EndsEarlyError, HopelessError, TransferError, TroubleError
+from services.media.domain import EndsEarlyError, HopelessError, TransferError, TroubleError, UnreachableError
 from services.media.fetch import Fetcher, Response
 from services.media.stopping import Stop
 from shared.contracts.videos import FailureCode
@@ -123,8 +123,10 @@ class VideoSource:
     def _broken(self, cause: Exception | None) -> TroubleError:
         if cause is None or isinstance(cause, http.client.IncompleteRead):
             return EndsEarlyError()
-        message = "The connection to the video's server broke again and again. Retry later."
-        return TroubleError(FailureCode.SOURCE_UNREACHABLE, message)
+        if self._offset == 0:
+            return UnreachableError("The video's server gives no byte of the file.", "Check the address, then retry.")
+        what = "The connection to the video's server broke again and again."
+        return TroubleError(FailureCode.SOURCE_UNREACHABLE, what, "Retry later.")
 
 
 def not_a_video(message: str) -> HopelessError:
@@ -145,8 +147,8 @@ def _problem_of_status(status: int) -> TransferError | None:
         message = f"There is no file at the video's address (HTTP {status}). Check the address."
         return HopelessError(FailureCode.SOURCE_UNREACHABLE, message)
     if status >= 500 or status in _PASSING:
-        message = f"The video's server has trouble of its own (HTTP {status}). Retry later."
-        return TroubleError(FailureCode.SOURCE_UNREACHABLE, message)
+        what = f"The video's server has trouble of its own (HTTP {status})."
+        return TroubleError(FailureCode.SOURCE_UNREACHABLE, what, "Retry later.")
     message = f"The video's server refuses to give the file (HTTP {status}). Use an address open to everyone."
     return HopelessError(FailureCode.SOURCE_REFUSED, message)
 

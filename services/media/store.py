@@ -1,8 +1,8 @@
 """The assets: one document per video, what media knows of it, its job and the events it has yet to tell.
 
-Fields: userId, title, attempt, order, state, source {videoUrl, s3Key}, adopted, job, deadlineAt (from the attempt's
-first try on), endedEarly (count of tries), trouble (of the last try) and failure {code, message}, key, posterKey,
-metadata, traceparent, createdAt, updatedAt, erasedAt.
+Fields: userId, title, attempt, order, state, source {videoUrl, s3Key}, adopted, imported, job, deadlineAt (from the
+attempt's first try on), endedEarly (count of tries), unreachableSince (while no try gets a byte), trouble (of the last
+try) and failure {code, message}, key, posterKey, metadata, traceparent, createdAt, updatedAt, erasedAt.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from shared.wiring.tracing import current_traceparent
 
 TRANSFER, ERASE = "transfer", "erase"
 
-_OF_TRIES = ("deadlineAt", "endedEarly", "trouble", "failure")
+_OF_TRIES = ("deadlineAt", "endedEarly", "unreachableSince", "trouble", "failure")
 
 
 class Assets:
@@ -41,6 +41,7 @@ class Assets:
             "attempt": attempt.number,
             "source": {"videoUrl": attempt.source.video_url, "s3Key": attempt.source.s3_key},
             "adopted": attempt.adopted,
+            "imported": attempt.imported,
             "job": new_job(TRANSFER),
         }
         return await self._advance(
@@ -66,8 +67,14 @@ class Assets:
     async def delete(self, video_id: str, user_id: str, attempt: int) -> bool:
         """Leave a tombstone, also for an id nobody has heard of; return False where there is one already."""
         state = {"userId": user_id, "attempt": attempt, "job": new_job(ERASE, since=utc_now())}
-        gone = ("title", "source", "key", "posterKey", "metadata", *_OF_TRIES)
+        gone = ("title", "source", "key", "posterKey", "metadata", "erasedAt", *_OF_TRIES)
         return await self._advance(video_id, DELETED_ORDER, Rank.DELETED, state, gone)
+
+    async def tell(self, known: Document, news: Event) -> None:
+        """Publish `news` of the state that was read, unless another has taken its place."""
+        as_read = {"_id": known["_id"], "order": known["order"]}
+        if (await self._collection.update_one(as_read, self._outbox.carry({}, news))).modified_count:
+            self._outbox.nudge(known["_id"])
 
     async def _advance(
         self, video_id: str, order: int, rank: Rank, state: dict[str, Any], gone: tuple[str, ...]
@@ -93,6 +100,7 @@ def attempt_of(document: Document) -> Attempt:
         title=document.get("title", ""),
         source=Source(source.get("videoUrl"), source.get("s3Key")),
         adopted=document.get("adopted", False),
+        imported=document.get("imported", False),
     )
 
 

@@ -94,7 +94,8 @@ class Transfers:
         except ObjectMissingError:
             found = StoredObject(0, None)
         if found.size_bytes != sent.size_bytes or found.plain_md5 not in (None, sent.md5):
-            raise TroubleError(FailureCode.TRANSFER_TIMEOUT, "The video could not be stored unharmed. Retry later.")
+            what = "The video could not be stored unharmed."
+            raise TroubleError(FailureCode.TRANSFER_TIMEOUT, what, "Retry later.")
 
 
 class Digests:

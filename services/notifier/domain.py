@@ -48,6 +48,11 @@ class News:
     order: int
     payload: dict[str, Any]
 
+    @property
+    def is_end(self) -> bool:
+        """Return whether it tells of the end of an attempt, or of the video."""
+        return self.order >= REMOVED_ORDER or self.order % 1000 >= Rank.FAILED
+
 
 @dataclass(frozen=True, slots=True)
 class PassingNews:
@@ -126,9 +131,11 @@ def rendering_progressed(event: WorkflowProgressed) -> PassingNews:
 
 
 def transfer_progressed(event: TransferProgressed) -> PassingNews:
-    """Return how much of the file is stored; too late after the attempt's end."""
-    payload = _payload(event, "transfer", "progress", "Storing your video.")
+    """Return how much of the file is stored, or what holds it up; too late after the attempt's end."""
+    payload = _payload(event, "transfer", "progress", event.message or "Storing your video.")
     payload["transferredBytes"] = event.transferred_bytes
+    if event.next_try_at is not None:
+        payload["nextTryAt"] = iso(event.next_try_at)
     if event.size_bytes:
         payload["sizeBytes"] = event.size_bytes
         payload["progress"] = round(min(100.0, 100 * event.transferred_bytes / event.size_bytes), 1)

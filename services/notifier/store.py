@@ -11,7 +11,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
@@ -36,21 +35,19 @@ class Store:
     def __init__(
         self,
         database: AsyncDatabase[Document],
-        outbox: Callable[[AsyncCollection[Document]], Outbox],
+        outbox: Callable[..., Outbox],
         retention: timedelta,
     ) -> None:
         self._notifications = database["notifications"]
         self._heads = database["heads"]
-        self._outbox = outbox(self._notifications)
-        self._retention = retention
+        self._outbox = outbox(self._notifications, keep=retention)
         # Thousands of clients that come back at once must not wait longer for a connection than a query may take.
         self._turn = asyncio.Semaphore(READS_AT_ONCE)
 
     async def prepare(self) -> None:
-        """Make the indexes."""
+        """Make the indexes; the one that lets old notifications go is the outbox's."""
         await self._notifications.create_index("source", unique=True)
         await self._notifications.create_index("videoId")
-        await self._notifications.create_index("expiresAt", expireAfterSeconds=0)
         await self._heads.create_index("movedAt")
 
     async def append(self, news: News) -> Notification | None:
@@ -102,7 +99,6 @@ class Store:
         return [(head["_id"], head["last"]) for head in await moved.to_list()]
 
     async def _insert(self, notification: Notification, source: str) -> None:
-        now = utc_now()
         document_id = _id(notification.user_id, notification.seq)
         document = {
             "_id": document_id,
@@ -112,10 +108,15 @@ class Store:
             "order": notification.order,
             "source": source,
             "payload": notification.payload,
-            "createdAt": now,
-            "expiresAt": now + self._retention,
+            "createdAt": utc_now(),
         }
-        created = NotificationCreated(id=document_id, user_id=notification.user_id, seq=notification.seq)
+        created = NotificationCreated(
+            id=document_id,
+            user_id=notification.user_id,
+            seq=notification.seq,
+            video_id=notification.video_id,
+            order=notification.order,
+        )
         await self._notifications.insert_one(self._outbox.carry_new(document, created))
         self._outbox.nudge(document_id)
 

@@ -7,7 +7,7 @@ from services.notifier import frames
 from services.notifier.audience import Audience
 from services.notifier.domain import News, Notification, PassingNews
 from services.notifier.store import Store
-from shared.contracts.events import Event, NotificationPassed
+from shared.contracts.events import Event, NotificationCreated, NotificationPassed
 from shared.wiring.metrics import Metrics
 
 Send = Callable[[Event], Awaitable[None]]
@@ -34,10 +34,21 @@ class Telling:
         """Store `news` unless it is late or a repeat, and give it to the streams here; other replicas are woken."""
         notification = await self._store.append(news)
         if notification is None:
+            await self._repeat(news)
             return
         self._metrics.notifications_stored.labels(type=news.payload["type"]).inc()
         self._audience.give(notification)
         await self._store.move_head(news.user_id, notification.seq)
+
+    async def _repeat(self, news: News) -> None:
+        """Tell once more how far the user was told: an end that comes again comes from somebody who has not heard."""
+        if news.is_end:
+            seq, order = await self._store.last_seq(news.user_id), await self._store.order_of(news.video_id)
+            await self._send(
+                NotificationCreated(
+                    id=f"{news.source}/again", user_id=news.user_id, seq=seq, video_id=news.video_id, order=order
+                )
+            )
 
     async def pass_on(self, news: PassingNews, event_id: str) -> None:
         """Send `news` to every replica unless it comes too late."""

@@ -1,7 +1,8 @@
 """The outbox: documents carry the events their change caused; a relay publishes them, at least once, in order.
 
-Fields of a document: `outbox` (records in order), `outboxAt` (only while something waits; sparse index), and
-`relay` (token of the relay that is publishing it now).
+Fields of a document: `outbox` (records in order), `outboxAt` (only while something waits; sparse index), `relay`
+(token of the relay that is publishing it now), and `expiresAt` (never while something waits; only where documents are
+kept for a time).
 """
 
 import asyncio
@@ -41,7 +42,8 @@ class Outbox:
     """The events waiting in one collection, and the relay that publishes them.
 
     `carry` and `carry_new` put events into a write; after the write call `nudge`. `run` sweeps what a crash
-    left behind. Both publish under a per-document lease, in order, and stop at the first failure.
+    left behind. Both publish under a per-document lease, in order, and stop at the first failure. With `keep` the
+    database drops a document so long after its last event was published: however long the broker is away, never before.
     """
 
     def __init__(
@@ -54,20 +56,24 @@ class Outbox:
         lease: timedelta = timedelta(seconds=15),
         sweep_every: timedelta = timedelta(seconds=1),
         concurrency: int = 16,
+        keep: timedelta | None = None,
     ) -> None:
         self._collection = collection
         self._publish = publish
         self._source = source
         self._metrics = metrics
         self._sweep_seconds = sweep_every.total_seconds()
+        self._keep = keep
         self._standstill = Standstill(lease)
         self._slots = asyncio.Semaphore(concurrency)
         self._nudged: set[asyncio.Task[None]] = set()
         self._failed: set[object] = set()
 
     async def ensure_indexes(self) -> None:
-        """Make the index the sweep reads."""
+        """Make the index the sweep reads, and the one that lets documents go when their time is over."""
         await self._collection.create_index("outboxAt", sparse=True)
+        if self._keep is not None:
+            await self._collection.create_index("expiresAt", expireAfterSeconds=0)
 
     def carry(self, update: Document, *events: Event) -> Document:
         """Return `update` (operators, not a pipeline) with `events` appended to the document's outbox."""
@@ -76,6 +82,8 @@ class Outbox:
         merged = dict(update)
         merged["$push"] = {**update.get("$push", {}), "outbox": {"$each": self._entries(events)}}
         merged["$set"] = {**update.get("$set", {}), "outboxAt": utc_now()}
+        if self._keep is not None:
+            merged["$unset"] = {**update.get("$unset", {}), "expiresAt": ""}
         return merged
 
     def carry_new(self, document: Document, *events: Event) -> Document:
@@ -159,9 +167,10 @@ class Outbox:
         """Remove by id what was sent; clear the sweep's mark only where nothing is left; give the lease back."""
         mine = {"_id": document_id, "relay": token}
         await self._collection.update_one(mine, {"$pull": {"outbox": {"id": {"$in": sent}}}})
-        emptied = await self._collection.update_one(
-            {**mine, "outbox": {"$size": 0}}, {"$unset": {"outboxAt": "", "relay": "", "outbox": ""}}
-        )
+        done: Document = {"$unset": {"outboxAt": "", "relay": "", "outbox": ""}}
+        if self._keep is not None:
+            done["$set"] = {"expiresAt": utc_now() + self._keep}
+        emptied = await self._collection.update_one({**mine, "outbox": {"$size": 0}}, done)
         if not emptied.modified_count:
             await self._collection.update_one(mine, {"$unset": {"relay": ""}})
 

@@ -34,6 +34,9 @@ class Metrics:
         self.events_published = counter("events_published_total", "Events confirmed by Kafka", "topic")
         self.unknown_events = counter("unknown_events_total", "Events of a type this version does not know", "topic")
         self.dead_letters = counter("dead_letters_total", "Messages given up", "topic", "reason")
+        self.dead_letters_in_a_row = gauge("dead_letters_in_a_row", "Given up since one was handled", "topic")
+        self.consuming_stopped = gauge("consuming_stopped", "1 after too many dead letters in a row")
+        self.redriven = counter("redriven_total", "Dead letters that came back", "topic", "outcome")
         self.outbox_documents = gauge("outbox_documents", "Documents with unpublished events", "collection")
         self.outbox_oldest_seconds = gauge("outbox_oldest_seconds", "Age of the oldest unpublished event", "collection")
         self.jobs = counter("jobs_total", "Leased jobs ended", "kind", "outcome")
@@ -43,6 +46,7 @@ class Metrics:
         self.videos_accepted = counter("videos_accepted_total", "Requests for videos accepted", "kind")
         self.videos_ended = counter("videos_ended_total", "Attempts that ended", "status", "code")
         self.video_seconds = histogram("video_seconds", "From request to ready", "kind", buckets=LONG)
+        self.reannounced = counter("reannounced_total", "Events published again for want of an answer", "type")
         self.webhooks = counter("webhooks_total", "Webhooks received", "purpose", "outcome")
         self.logins = counter("logins_total", "Log-in attempts", "outcome")
 

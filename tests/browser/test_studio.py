@@ -52,6 +52,21 @@ async (told) => {
 }
 """
 
+# Gives one card each answer of the gateway; returns what is said under its progress after each.
+SHOW = """
+async (answers) => {
+  const { advance, newsFromVideo } = await import('/studio/journey.js');
+  const { Card } = await import('/studio/card.js');
+  const card = new Card({});
+  let item;
+  return answers.map((video) => {
+    item = advance(item, newsFromVideo(video));
+    card.show(item);
+    return card.root.querySelector('.detail').textContent;
+  });
+}
+"""
+
 
 async def test_a_script_becomes_a_video_that_plays(
     page: Page, complaints: Complaints, stack: LocalStack, user: User
@@ -136,6 +151,20 @@ async def test_news_in_any_order_never_takes_a_card_back(page: Page, stack: Loca
         "2 rendering",
         "2 rendering",
     ]
+
+
+async def test_what_holds_a_transfer_up_is_said_until_it_goes_on(page: Page, stack: LocalStack) -> None:
+    await open_studio(page, stack)
+    waiting = "The video's server can't be reached. Trying again."
+    video = {"videoId": "v", "attempt": 1, "status": "processing"}
+    told = [
+        {**video, "stage": "rendering", "message": "Scene 3 of 7"},
+        {**video, "stage": "rendering"},
+        {**video, "stage": "transferring"},
+        {**video, "stage": "transferring", "message": waiting},
+        {**video, "stage": "transferring"},
+    ]
+    assert await page.evaluate(SHOW, told) == ["Scene 3 of 7", "Scene 3 of 7", "", waiting, ""]
 
 
 async def test_it_fits_a_narrow_phone(page: Page, stack: LocalStack, user: User) -> None:

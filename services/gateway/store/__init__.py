@@ -16,9 +16,11 @@ class Store:
 
     def __init__(self, runtime: Runtime, settings: GatewaySettings) -> None:
         database = runtime.mongo.database
-        videos, receipts = database["videos"], database["receipts"]
-        self.videos = Videos(videos, runtime.outbox(videos))
-        self.receipts = Receipts(receipts, runtime.outbox(receipts), settings.webhook_memory)
+        self.video_documents, self.receipt_documents = database["videos"], database["receipts"]
+        self.video_outbox = runtime.outbox(self.video_documents)
+        self.receipt_outbox = runtime.outbox(self.receipt_documents, keep=settings.webhook_memory)
+        self.videos = Videos(self.video_documents, self.video_outbox, settings.reannounce_after)
+        self.receipts = Receipts(self.receipt_documents, self.receipt_outbox, settings.reannounce_after)
         self.history = History(database["history"])
         self.catalog = Catalog(database["catalog"])
         self.accounts = Accounts(database["users"])
@@ -30,7 +32,6 @@ class Store:
         """Make every index of every collection."""
         for part in (
             self.videos,
-            self.receipts,
             self.history,
             self.catalog,
             self.accounts,

@@ -6,9 +6,11 @@ from datetime import timedelta
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import AutoReconnect, DuplicateKeyError, ServerSelectionTimeoutError
 
-from shared.contracts.events import Event
+from shared.contracts.events import BY_TYPE, Event
 from shared.contracts.wire import utc_now
+from shared.delivery.leases import new_job
 from shared.delivery.outbox import Document, Outbox
+from shared.wiring.tracing import current_traceparent
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +38,17 @@ class ReceiptTakenError(Exception):
 
 
 class Receipts:
-    """Every query on `receipts`."""
+    """Every query on `receipts`. The outbox keeps them: their time begins when their event is published."""
 
-    def __init__(self, collection: AsyncCollection[Document], outbox: Outbox, keep: timedelta) -> None:
+    def __init__(self, collection: AsyncCollection[Document], outbox: Outbox, patience: timedelta) -> None:
+        """`patience` is how long a judgement may take before the webhook is passed on again."""
         self._collection = collection
         self._outbox = outbox
-        self._keep = keep
-
-    async def ensure_indexes(self) -> None:
-        """Make the index that lets receipts go when their time is over."""
-        await self._collection.create_index("expiresAt", expireAfterSeconds=0)
+        self._patience = patience
 
     async def add(self, receipt: Receipt, event: Event) -> None:
         """Store a receipt with the event it causes. Raises ReceiptTakenError."""
-        document = self._outbox.carry_new(self._document(receipt), event)
+        document = self._outbox.carry_new({**self._document(receipt), **self._waiting(event)}, event)
         try:
             await self._insert(document)
         except DuplicateKeyError as error:
@@ -66,8 +65,17 @@ class Receipts:
         except AutoReconnect:
             await self._collection.insert_one(document)
 
+    async def judged(self, receipt_id: str, outcome: str) -> None:
+        """Note what came of a webhook; it is not passed on again."""
+        judgement = {"$set": {"outcome": outcome, "judgedAt": utc_now()}, "$unset": {"job": "", "passedOn": ""}}
+        await self._collection.update_one({"_id": receipt_id}, judgement)
+
+    def _waiting(self, event: Event) -> Document:
+        passed_on = {"type": type(event).__name__, "event": event.model_dump(mode="json", by_alias=True)}
+        job = new_job("reannounce", due_at=utc_now() + self._patience)
+        return {"passedOn": passed_on, "job": job, "traceparent": current_traceparent()}
+
     def _document(self, receipt: Receipt) -> Document:
-        now = utc_now()
         document = {
             "_id": receipt.receipt_id,
             "purpose": receipt.purpose,
@@ -78,7 +86,12 @@ class Receipts:
             "authenticatedBy": receipt.authenticated_by,
             "body": receipt.body,
             "bodyHash": receipt.body_hash,
-            "receivedAt": now,
-            "expiresAt": now + self._keep,
+            "receivedAt": utc_now(),
         }
         return {name: value for name, value in document.items() if value is not None}
+
+
+def passed_on(document: Document) -> Event | None:
+    """Return the event a stored webhook was passed on as; None once it has been judged."""
+    kept = document.get("passedOn")
+    return BY_TYPE[kept["type"]].model_validate(kept["event"]) if kept else None

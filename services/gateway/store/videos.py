@@ -6,17 +6,30 @@ while it runs; `key` is the request's idempotency key. Each is absent where it m
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import AutoReconnect, DuplicateKeyError, ServerSelectionTimeoutError
 
-from services.gateway.domain import FOREVER, Accepted, Failure, Rank, Stage, Video, VideoRequest, order_of
+from services.gateway.domain import (
+    FOREVER,
+    Accepted,
+    Failure,
+    Rank,
+    Stage,
+    Video,
+    VideoRequest,
+    order_of,
+    told_enough,
+)
 from services.gateway.store.view_documents import accepted_of, error_of, slot_of, slots_of, to_document, to_video
 from shared.contracts.events import Event, VideoRetryRequested
 from shared.contracts.videos import VideoStatus
 from shared.contracts.wire import utc_now
+from shared.delivery.leases import new_job
 from shared.delivery.outbox import Document, Outbox
+from shared.wiring.tracing import current_traceparent
 
 
 class IdTakenError(Exception):
@@ -41,16 +54,19 @@ class Known:
 
 _TAKEN: dict[str, type[Exception]] = {"_id": IdTakenError, "slot": SlotTakenError, "key": KeyTakenError}
 
-_SCRIPT = ("shelf", "slot", "title", "email", "fields", "sourceUrl", "resultUrl", "error", "progress")
+_SCRIPT = ("shelf", "slot", "title", "email", "fields", "sourceUrl", "resultUrl", "error", "progress", "message")
+_PASSING = ("progress", "message")
 _FILE = ("s3Key", "posterKey", "metadata", "estimatedCompletion")
 
 
 class Videos:
     """Every query on `videos`. Methods return whether they changed something, so that repeats can be told."""
 
-    def __init__(self, collection: AsyncCollection[Document], outbox: Outbox) -> None:
+    def __init__(self, collection: AsyncCollection[Document], outbox: Outbox, patience: timedelta) -> None:
+        """`patience` is how long an answer may take before it is asked for again."""
         self._collection = collection
         self._outbox = outbox
+        self._patience = patience
 
     async def ensure_indexes(self) -> None:
         """Make the indexes of every query below that does not ask by _id."""
@@ -71,6 +87,7 @@ class Videos:
     ) -> None:
         """Store a request with the event it causes. Raises IdTakenError, SlotTakenError, KeyTakenError."""
         document = to_document(accepted, request, slot=slot, key=key, body_hash=body_hash)
+        document |= self._waiting()
         try:
             await self._insert(self._outbox.carry_new(document, event))
         except DuplicateKeyError as error:
@@ -127,7 +144,7 @@ class Videos:
     ) -> bool:
         """Bring the view to `rank` of `attempt` with `fields`, unless it is there or further already."""
         order = order_of(attempt, rank)
-        gone = ["progress", *clear] if rank < Rank.FAILED else ["progress", "slot", *clear]
+        gone = [*_PASSING, *clear] if rank < Rank.FAILED else [*_PASSING, "slot", *clear]
         update = {
             "$set": {**fields, "order": order, "updatedAt": utc_now()},
             "$unset": dict.fromkeys(gone, ""),
@@ -139,8 +156,8 @@ class Videos:
         """Show that a late result of the failed attempt is being fetched; it stays failed meanwhile."""
         # Once the fetching has failed too, this is a repeat, or news that came in the wrong order.
         failed = {"_id": video_id, "order": order_of(attempt, Rank.FAILED), "error.origin": "workflow"}
-        update = {"$set": {**fields, "stage": Stage.ADOPTING, "updatedAt": utc_now()}}
-        return bool((await self._collection.update_one(failed, update)).modified_count)
+        values = {**fields, "stage": Stage.ADOPTING, "updatedAt": utc_now(), **self._waiting()}
+        return bool((await self._collection.update_one(failed, {"$set": values})).modified_count)
 
     async def adoption_failed(self, video_id: str, attempt: int, failure: Failure) -> bool:
         """Show why the late result could not be had after all, also where nothing was heard of that result yet."""
@@ -155,9 +172,15 @@ class Videos:
         unknown = {"_id": video_id, "order": further, "resultUrl": {"$exists": False}}
         await self._collection.update_one(unknown, {"$set": {"resultUrl": url}})
 
-    async def progressed(self, video_id: str, order: int, percent: float) -> None:
-        """Raise the progress of a video that is at exactly this `order`."""
-        update = {"$max": {"progress": percent}, "$set": {"updatedAt": utc_now()}}
+    async def progressed(self, video_id: str, order: int, percent: float | None, message: str | None) -> None:
+        """Raise the progress of a video that is at exactly this `order`, and show `message` or none."""
+        update: Document = {"$set": {"updatedAt": utc_now()}}
+        if percent is not None:
+            update["$max"] = {"progress": percent}
+        if message is None:
+            update["$unset"] = {"message": ""}
+        else:
+            update["$set"]["message"] = message
         await self._collection.update_one({"_id": video_id, "order": order}, update)
 
     async def retry(
@@ -166,10 +189,11 @@ class Videos:
         """Begin the next attempt, unless the view moved on since `video` was read. Raises SlotTakenError."""
         order = order_of(video.attempt + 1, Rank.REQUESTED)
         values = {**fields, "attempt": video.attempt + 1, "order": order, "updatedAt": utc_now()}
+        values["restart"] = event.restart
         if slot is not None:
             values["slot"] = slot_of(video.user_id, slot)
         # What is rendered anew lies elsewhere: the last attempt's file must not be fetched in its place.
-        gone = ("error", "progress", "resultUrl") if event.restart == "workflow" else ("error", "progress")
+        gone = ("error", *_PASSING, "resultUrl") if event.restart == "workflow" else ("error", *_PASSING)
         update = {"$set": values, "$unset": dict.fromkeys(gone, "")}
         try:
             return await self._change(video, update, event)
@@ -185,7 +209,7 @@ class Videos:
             "order": order_of(video.attempt, Rank.CANCELLED),
             "updatedAt": utc_now(),
         }
-        return await self._change(video, {"$set": values, "$unset": {"slot": "", "progress": ""}}, event)
+        return await self._change(video, {"$set": values, "$unset": dict.fromkeys(("slot", *_PASSING), "")}, event)
 
     async def delete(self, video: Video, event: Event) -> bool:
         """Leave the tombstone: no script, no title, but still the answer its idempotency key is owed."""
@@ -193,12 +217,24 @@ class Videos:
         values = {"status": "deleted", "order": FOREVER, "deletedAt": now, "updatedAt": now}
         return await self._change(video, {"$set": values, "$unset": dict.fromkeys((*_SCRIPT, *_FILE), "")}, event)
 
+    async def told(self, video_id: str, order: int) -> None:
+        """Note that the owner was told of `order`; where that is the video's end nothing more is asked about it."""
+        await self._collection.update_one({"_id": video_id}, {"$max": {"toldOrder": order}})
+        if told_enough(order, order):
+            at_its_end = {"_id": video_id, "order": order, "stage": {"$ne": Stage.ADOPTING}}
+            await self._collection.update_one(at_its_end, {"$unset": {"job": ""}})
+
     async def _change(self, video: Video, update: Document, event: Event) -> bool:
         seen = {"_id": video.video_id, "order": video.order}
+        update = {**update, "$set": {**update["$set"], **self._waiting()}}
         changed = await self._collection.update_one(seen, self._outbox.carry(update, event))
         if changed.modified_count:
             self._outbox.nudge(video.video_id)
         return bool(changed.modified_count)
+
+    def _waiting(self) -> Document:
+        job = new_job("reannounce", due_at=utc_now() + self._patience)
+        return {"job": job, "traceparent": current_traceparent()}
 
 
 def _taken(error: DuplicateKeyError) -> Exception:

@@ -37,13 +37,16 @@ const STAGE_OF_VIDEO = {
 
 /** The gateway's Video (gallery or status) as news. */
 export function newsFromVideo(video) {
+  const stage = stageOfVideo(video);
   return {
     videoId: video.videoId,
     title: video.title,
     createdAt: video.createdAt,
     attempt: video.attempt,
-    stage: stageOfVideo(video),
+    stage,
     progress: video.progress,
+    // While storing, no message means that all is well again; while rendering, that the stream may know more.
+    detail: stage === 'storing' ? (video.message ?? '') : video.message,
     expected: video.estimated_completion,
     error: video.error,
     video,

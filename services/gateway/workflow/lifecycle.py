@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from services.gateway.domain import CANCELLED, Stage, Video, restart_of
 from services.gateway.store.videos import SlotTakenError, Videos
+from services.gateway.workflow.asking import cancelled, deleted, retried
 from services.gateway.workflow.quota import Quota
-from shared.contracts.events import VideoCancelled, VideoDeleted, VideoRetryRequested, event_id
 from shared.contracts.videos import VideoStatus
 from shared.contracts.wire import utc_now
 from shared.wiring.metrics import Metrics
@@ -76,7 +76,7 @@ class Lifecycle:
                 "estimatedCompletion": utc_now() + self._expected,
             }
             try:
-                if await self._videos.retry(video, fields, slot, _retry_event(video)):
+                if await self._videos.retry(video, fields, slot, retried(video, video.attempt + 1, restart_of(video))):
                     return await self.find(video_id, user_id)
             except SlotTakenError:
                 misses += 1
@@ -88,14 +88,7 @@ class Lifecycle:
             video = await self.find(video_id, user_id)
             if not video.running:
                 raise NotRunningError
-            event = VideoCancelled(
-                id=event_id(video_id, video.attempt, "cancelled"),
-                video_id=video_id,
-                user_id=user_id,
-                attempt=video.attempt,
-                title=video.title,
-            )
-            if await self._videos.cancel(video, CANCELLED, event):
+            if await self._videos.cancel(video, CANCELLED, cancelled(video)):
                 self._metrics.videos_ended.labels(status="failed", code=CANCELLED.code).inc()
                 return await self.find(video_id, user_id)
 
@@ -103,29 +96,6 @@ class Lifecycle:
         """Leave nothing but a tombstone; whatever runs is cancelled by the same event."""
         while True:
             video = await self.find(video_id, user_id)
-            event = VideoDeleted(
-                id=event_id(video_id, video.attempt, "deleted"),
-                video_id=video_id,
-                user_id=user_id,
-                attempt=video.attempt,
-                title=video.title,
-            )
+            event = deleted(video_id, user_id, video.attempt, video.title)
             if await self._videos.delete(video, event):
                 return
-
-
-def _retry_event(video: Video) -> VideoRetryRequested:
-    restart = restart_of(video)
-    return VideoRetryRequested(
-        id=event_id(video.video_id, video.attempt + 1, "retry_requested"),
-        video_id=video.video_id,
-        user_id=video.user_id,
-        attempt=video.attempt + 1,
-        kind=video.kind,
-        restart=restart,
-        request_id=video.request_id,
-        title=video.title,
-        email=video.email,
-        fields=video.fields,
-        video_url=video.source_url or (video.result_url if restart == "transfer" else None),
-    )

@@ -39,6 +39,7 @@ class ProgressReports:
         if run is None:
             run = await self._look_up(receipt_id, webhook)
             first = _event(event_id(receipt_id, webhook.attempt or 0, "progress_reported"), run, webhook)
+            first = first.model_copy(update={"receipt_id": receipt_id})
             try:
                 await self._receipts.add(webhook.receipt(receipt_id, run.received.matched), first)
             except ReceiptTakenError:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from services.gateway.domain import Accepted, VideoRequest
 from services.gateway.store.videos import IdTakenError, KeyTakenError, SlotTakenError, Videos
+from services.gateway.workflow.asking import requested
 from services.gateway.workflow.quota import Quota
-from shared.contracts.events import VideoImportRequested, VideoRequested, event_id
 from shared.contracts.wire import utc_now
 from shared.wiring.metrics import Metrics
 
@@ -40,7 +40,7 @@ class Requests:
         while True:
             try:
                 await self._videos.add(
-                    accepted, request, slot=slot, key=key, body_hash=body_hash, event=_event(accepted, request)
+                    accepted, request, slot=slot, key=key, body_hash=body_hash, event=requested(accepted, request)
                 )
             except KeyTakenError:
                 return await self._repeated(str(key), body_hash)
@@ -82,20 +82,3 @@ def _key(user_id: str, route: str, idempotency_key: str | None) -> str | None:
 def _hash_of(request: VideoRequest) -> str:
     said = {"title": request.title, "fields": request.fields, "url": request.source_url}
     return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _event(accepted: Accepted, request: VideoRequest) -> VideoRequested | VideoImportRequested:
-    about = {
-        "id": event_id(accepted.video_id, 1, "requested"),
-        "time": accepted.accepted_at,
-        "video_id": accepted.video_id,
-        "user_id": request.user_id,
-        "attempt": 1,
-        "request_id": accepted.request_id,
-        "title": request.title,
-    }
-    if request.kind == "import":
-        return VideoImportRequested.model_validate({**about, "video_url": request.source_url})
-    return VideoRequested.model_validate(
-        {**about, "kind": request.kind, "email": request.email, "fields": dict(request.fields or {})}
-    )

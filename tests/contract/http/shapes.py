@@ -44,6 +44,7 @@ VIDEO = {
     "updatedAt": TIME,
     "stage": str,
     "progress?": NUMBER,
+    "message?": str,
     "attempt": int,
     "estimated_completion?": TIME,
     "error?": {"code": str, "message": str, "retryable": bool},

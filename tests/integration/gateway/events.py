@@ -36,8 +36,8 @@ def started(video_id: str, attempt: int = 1, **changes: Any) -> WorkflowStarted:
     return WorkflowStarted.model_validate({**about(video_id, attempt, "started"), **fields, **changes})
 
 
-def progressed(video_id: str, percent: float, attempt: int = 1) -> WorkflowProgressed:
-    return WorkflowProgressed(**about(video_id, attempt, f"progress {percent}"), progress=percent)
+def progressed(video_id: str, percent: float, attempt: int = 1, message: str | None = None) -> WorkflowProgressed:
+    return WorkflowProgressed(**about(video_id, attempt, f"progress {percent}"), progress=percent, message=message)
 
 
 def completed(video_id: str, attempt: int = 1, *, adopted: bool = False) -> WorkflowCompleted:
@@ -54,9 +54,11 @@ def transfer_started(video_id: str, attempt: int = 1) -> TransferStarted:
     return TransferStarted(**about(video_id, attempt, "transfer_started"))
 
 
-def transferred(video_id: str, done: int, size: int | None, attempt: int = 1) -> TransferProgressed:
+def transferred(
+    video_id: str, done: int, size: int | None, attempt: int = 1, message: str | None = None
+) -> TransferProgressed:
     fields = about(video_id, attempt, f"transferred {done}")
-    return TransferProgressed(**fields, transferred_bytes=done, size_bytes=size)
+    return TransferProgressed(**fields, transferred_bytes=done, size_bytes=size, message=message)
 
 
 def video_failed(

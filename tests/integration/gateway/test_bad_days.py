@@ -10,7 +10,7 @@ from deploy.local.stack import LocalStack
 from shared.contracts.events import CompletionReported, VideoRequested
 from tests.driving import GENERATE, eventually
 from tests.integration.gateway import events
-from tests.integration.gateway.world import ENGINES, STORAGE, World, world_of
+from tests.integration.gateway.world import ENGINES, STORAGE, Json, World, world_of
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -37,6 +37,10 @@ async def answers(client: httpx.AsyncClient, path: str, status: int) -> None:
     await eventually(look, f"{path} answers {status}")
 
 
+async def receipts_of(world: World, video_id: str) -> list[Json]:
+    return await world.database["receipts"].find({"videoId": video_id}).to_list()
+
+
 async def test_kafka_away(own: World) -> None:
     person = await own.person()
     await own.stack.kill("kafka")
@@ -48,6 +52,9 @@ async def test_kafka_away(own: World) -> None:
         for _ in range(3):
             assert (await own.post_webhook("workflow-progress", progress)).status_code == 202
         assert (await person.status(video_id))["status"] == "pending"
+        waiting = await receipts_of(own, video_id)
+        assert len(waiting) == 2
+        assert not any("expiresAt" in receipt for receipt in waiting), "their time begins when they are passed on"
 
         async def degraded() -> bool | None:
             health = await own.client().get("/health/ready")
@@ -59,6 +66,11 @@ async def test_kafka_away(own: World) -> None:
     await own.watch()
     await own.told(VideoRequested, video_id=video_id)
     await own.told(CompletionReported, video_id=video_id)
+
+    async def kept_for_a_time() -> bool:
+        return all("expiresAt" in receipt for receipt in await receipts_of(own, video_id))
+
+    await eventually(kept_for_a_time, "the receipts' time begins")
     await own.publish(events.started(video_id))
     await person.sees(video_id, status="processing")
 

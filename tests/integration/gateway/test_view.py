@@ -40,6 +40,24 @@ async def test_the_stages_of_a_life(world: World) -> None:
     assert not {"progress", "error", "estimated_completion"} & set(video)
 
 
+async def test_what_holds_a_transfer_up_is_shown_until_it_goes_on(world: World) -> None:
+    person = await world.person()
+    video_id = await person.ask()
+    waiting = "The video's server can't be reached. Trying again."
+    await world.publish(events.started(video_id), events.progressed(video_id, 30, message="Scene 3 of 7"))
+    await person.sees(video_id, stage="rendering", progress=30, message="Scene 3 of 7")
+    await world.publish(events.transfer_started(video_id), events.transferred(video_id, 25, 100))
+    await person.sees(video_id, stage="transferring", progress=25, message=None)
+    await world.publish(events.transferred(video_id, 0, None, message=waiting))
+    await person.sees(video_id, stage="transferring", progress=25, message=waiting)
+    await world.publish(events.transferred(video_id, 10, None))
+    await person.sees(video_id, stage="transferring", progress=25, message=None)
+    await world.publish(events.transferred(video_id, 0, None, message=waiting))
+    await person.sees(video_id, message=waiting)
+    await world.publish(events.video_failed(video_id))
+    await person.sees(video_id, status="failed", message=None)
+
+
 async def test_late_news_and_repeats_change_nothing(world: World) -> None:
     person = await world.person()
     video_id = await person.ask()

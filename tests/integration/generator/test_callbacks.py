@@ -7,6 +7,9 @@ import pytest
 import pytest_asyncio
 
 from shared.contracts.events import (
+    CallbackJudged,
+    CompletionReported,
+    ResultDiscarded,
     VideoCancelled,
     VideoDeleted,
     VideoRequested,
@@ -17,9 +20,10 @@ from shared.contracts.events import (
     WorkflowStarted,
     event_id,
 )
+from tests.driving import eventually
 from tests.integration.generator.conftest import OpenWorld
 from tests.integration.generator.scripted_n8n import DEFAULT, silence, started
-from tests.integration.generator.world import FIELDS, World, until
+from tests.integration.generator.world import FIELDS, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -55,6 +59,21 @@ def cancelled(video_id: str, attempt: int = 1) -> VideoCancelled:
 
 def deleted(video_id: str) -> VideoDeleted:
     return VideoDeleted(id=event_id(video_id, 1, "deleted"), video_id=video_id, user_id="ann", attempt=1, title="Rates")
+
+
+async def discards(world: World, video_id: str, count: int = 1) -> list[ResultDiscarded]:
+    """Return what was told of objects nobody takes once all callbacks were handled, repeats left out."""
+    await world.callbacks_handled(video_id)
+
+    def seen() -> list[ResultDiscarded]:
+        found = [e for e in world.published if isinstance(e, ResultDiscarded) and e.video_id == video_id]
+        return list({one.id: one for one in found}.values())
+
+    async def enough() -> bool:
+        return len(seen()) >= count
+
+    await eventually(enough, f"{count} discarded of {video_id}; told {world.told(video_id)}")
+    return seen()
 
 
 async def test_a_result_completes_the_attempt_once(world: World) -> None:
@@ -156,7 +175,7 @@ async def test_progress_makes_the_unknown_certain(world: World) -> None:
     async def certain() -> bool:
         return any(e.id == f"{event.video_id}:1:started" for e in world.published)
 
-    await until(certain, "certainty")
+    await eventually(certain, "certainty")
 
 
 async def test_an_error_finds_its_attempt_by_execution(world: World) -> None:
@@ -212,7 +231,7 @@ async def test_two_engines_may_use_the_same_execution_id(world: World) -> None:
 
 async def test_a_callback_for_an_unknown_video_is_kept(world: World) -> None:
     await world.complete("nobody_1")
-    await until(lambda: world.database["held"].find_one({"event.videoId": "nobody_1"}), "the callback held")
+    await eventually(lambda: world.database["held"].find_one({"event.videoId": "nobody_1"}), "the callback held")
 
 
 async def test_an_older_attempt_never_touches_the_newer(world: World) -> None:
@@ -296,6 +315,58 @@ async def test_a_deletion_that_comes_first_is_remembered(world: World) -> None:
     assert (world.n8n.calls[video_id], world.told(video_id)) == ([], [])
 
 
+async def test_an_object_delivered_for_a_deleted_video_is_told_of(world: World) -> None:
+    event = await world.request(started("123"))
+    await world.event(WorkflowStarted, event.video_id)
+    await world.publish(deleted(event.video_id))
+    await world.state(event.video_id, "deleted")
+    for key in ("videos/ann/late.mp4", "videos/ann/late.mp4", "videos/ann/later.mp4"):
+        await world.complete(event.video_id, s3_key=key)
+    told = await discards(world, event.video_id, 2)
+    assert [one.s3_key for one in told] == ["videos/ann/late.mp4", "videos/ann/later.mp4"]
+    assert {(one.user_id, one.reason) for one in told} == {("ann", "deleted")}
+
+
+async def test_an_object_delivered_for_a_video_nobody_knew_before_its_deletion_is_told_of(world: World) -> None:
+    video_id = "gone_1700000000003"
+    await world.complete(video_id, attempt=None, s3_key="videos/ann/held.mp4")
+    await eventually(lambda: world.database["held"].find_one({"event.videoId": video_id}), "the callback held")
+    await world.publish(deleted(video_id))
+    assert [(one.s3_key, one.user_id) for one in await discards(world, video_id)] == [("videos/ann/held.mp4", "ann")]
+    assert world.told(video_id) == ["ResultDiscarded"]
+
+
+async def test_an_object_delivered_after_the_end_is_told_of(world: World) -> None:
+    event = await world.request(started("124"))
+    await world.event(WorkflowStarted, event.video_id)
+    await world.publish(cancelled(event.video_id))
+    await world.event(WorkflowFailed, event.video_id)
+    await world.complete(event.video_id, s3_key="videos/ann/cancelled.mp4")
+    (told,) = await discards(world, event.video_id)
+    assert (told.s3_key, told.reason, told.attempt) == ("videos/ann/cancelled.mp4", "late", 1)
+
+
+async def test_an_object_of_a_superseded_attempt_is_told_of(world: World) -> None:
+    event = await world.request(started("125"))
+    await world.event(WorkflowStarted, event.video_id)
+    await world.publish(retry_of(event))
+    await world.event(WorkflowStarted, event.video_id, attempt=2)
+    await world.complete(event.video_id, s3_key="videos/ann/first.mp4")
+    (told,) = await discards(world, event.video_id)
+    assert (told.s3_key, told.reason, told.attempt) == ("videos/ann/first.mp4", "late", 1)
+
+
+async def test_only_what_the_attempt_did_not_take_is_discarded(world: World) -> None:
+    event = await world.request(started("126"))
+    for _ in range(2):
+        await world.complete(event.video_id, video_url=None, s3_key="videos/ann/taken.mp4")
+    await world.event(WorkflowCompleted, event.video_id)
+    await world.complete(event.video_id, s3_key="videos/ann/taken.mp4")  # and an address beside it: a contradiction
+    await world.complete(event.video_id, s3_key="videos/ann/second.mp4")
+    (told,) = await discards(world, event.video_id)
+    assert (told.s3_key, told.reason) == ("videos/ann/second.mp4", "contradiction")
+
+
 async def test_who_asks_again_is_told_again(world: World) -> None:
     event = await world.request(started("120"))
     await world.complete(event.video_id)
@@ -303,3 +374,48 @@ async def test_who_asks_again_is_told_again(world: World) -> None:
     world.published.clear()
     await world.publish(event)
     assert (await world.event(WorkflowCompleted, event.video_id)).id == f"{event.video_id}:1:completed"
+
+
+async def judged(world: World, receipt_id: str, outcome: str) -> CallbackJudged:
+    """Return what the generator says came of a webhook."""
+
+    async def look() -> CallbackJudged | None:
+        told = (e for e in world.published if isinstance(e, CallbackJudged) and e.receipt_id == receipt_id)
+        return next((e for e in told if e.outcome == outcome), None)
+
+    return await eventually(look, f"{receipt_id} judged {outcome}")
+
+
+async def test_what_came_of_a_webhook_is_told_however_often_it_comes(world: World) -> None:
+    event = await world.request(started("121"))
+    report = CompletionReported(
+        id="once",
+        receipt_id=f"r{event.video_id}",
+        video_id=event.video_id,
+        status="ready",
+        video_url="https://x.example/a",
+    )
+    await world.publish(report)
+    told = await judged(world, report.receipt_id, "applied")
+    assert (told.purpose, told.video_id, told.attempt) == ("complete", event.video_id, 1)
+    await world.publish(report)
+    await judged(world, report.receipt_id, "repeat")
+
+
+async def test_what_nobody_knows_what_it_is_about_is_told_to_be_held_then_quarantined(world: World) -> None:
+    receipt_id = await world.report_error("never-heard-of")
+    assert (await judged(world, receipt_id, "held")).video_id is None
+    await judged(world, receipt_id, "quarantined")
+
+
+async def test_who_cancels_again_is_told_again(world: World) -> None:
+    event = await world.request(started("122"))
+    await world.event(WorkflowStarted, event.video_id)
+    cancelled = VideoCancelled(
+        id=f"{event.video_id}:1:cancelled", video_id=event.video_id, user_id="ann", attempt=1, title="Rates"
+    )
+    await world.publish(cancelled)
+    await world.event(WorkflowFailed, event.video_id)
+    world.published.clear()
+    await world.publish(cancelled)
+    assert (await world.event(WorkflowFailed, event.video_id)).code == "CANCELLED"

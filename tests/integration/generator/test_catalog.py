@@ -13,9 +13,10 @@ import pytest_asyncio
 
 from deploy.local.site import REPOSITORY
 from shared.contracts.events import AvatarChanged, CatalogEvent, CatalogItemRemoved, VoiceChanged, WorkflowStarted
+from tests.driving import eventually
 from tests.integration.generator.conftest import OpenWorld
 from tests.integration.generator.scripted_n8n import started
-from tests.integration.generator.world import FIELDS, World, until
+from tests.integration.generator.world import FIELDS, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -51,7 +52,7 @@ async def announced(world: World, count: int) -> list[CatalogEvent]:
         newest = {event.key(): event for event in world.published if isinstance(event, CatalogEvent)}
         return list(newest.values()) if len(newest) >= count else None
 
-    return await until(look, f"{count} catalog events")
+    return await eventually(look, f"{count} catalog events")
 
 
 async def test_the_first_start_imports_and_announces_it(world: World) -> None:

@@ -13,9 +13,10 @@ from deploy.local.ports import free_ports
 from deploy.local.processes import Child
 from deploy.local.services import service
 from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowStarted
+from tests.driving import eventually
 from tests.integration.generator.conftest import OpenWorld
 from tests.integration.generator.scripted_n8n import NOT_REGISTERED, answering, one_after_another, silence, started
-from tests.integration.generator.world import World, until
+from tests.integration.generator.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -101,7 +102,7 @@ async def test_stopped_gently_a_call_under_way_is_finished(world: World) -> None
     event = await world.request(slow)
     await world.called(event.video_id)
     stopping = asyncio.create_task(world.stack.stop("generator"))
-    await until(lambda: _is_stopping(world), "the stop to begin")
+    await eventually(lambda: _is_stopping(world), "the stop to begin")
     answered.set()
     await stopping
     assert world.stack.children["generator"].exit_code() == 0

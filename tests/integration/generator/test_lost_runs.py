@@ -6,9 +6,10 @@ import pytest
 import pytest_asyncio
 
 from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowStarted
+from tests.driving import eventually
 from tests.integration.generator.conftest import OpenWorld
 from tests.integration.generator.scripted_n8n import DEFAULT, started
-from tests.integration.generator.world import World, until
+from tests.integration.generator.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -21,7 +22,7 @@ async def world(open_world: OpenWorld) -> AsyncIterator[World]:
 
 async def seen_over(world: World, video_id: str) -> None:
     """Return when the generator has seen that the run is over."""
-    await until(
+    await eventually(
         lambda: world.database["workflows"].find_one({"_id": f"{video_id}:1", "runOverAt": {"$exists": True}}),
         "the end of the run being seen",
     )
@@ -61,7 +62,7 @@ async def test_what_is_resumed_is_not_lost(world: World) -> None:
     event = await world.request(started("505"))
     await seen_over(world, event.video_id)
     world.n8n.runs["505"] = "running"
-    await until(
+    await eventually(
         lambda: world.database["workflows"].find_one({"_id": f"{event.video_id}:1", "runOverAt": None}),
         "the run going on",
     )

@@ -1,9 +1,6 @@
 """What a test does to the generator, and what it sees of it."""
 
-import asyncio
-import time
 import uuid
-from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -22,9 +19,9 @@ from shared.contracts.events import (
     WorkflowErrorReported,
     event_id,
 )
+from tests.driving import eventually
 from tests.integration.generator.scripted_n8n import Answer, Received, ScriptedN8n
 
-Found = TypeVar("Found")
 SomeEvent = TypeVar("SomeEvent", bound=Event)
 
 FIELDS = {
@@ -42,17 +39,6 @@ FIELDS = {
 }
 
 
-async def until(look: Callable[[], Awaitable[Found | None]], what: str, seconds: float = 20) -> Found:
-    """Return what `look` finds as soon as it finds something."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = await look()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        await asyncio.sleep(0.02)
-
-
 class World:
     """One generator with Kafka and a database of its own, and the workflow engine it calls."""
 
@@ -63,14 +49,14 @@ class World:
         self.n8n = n8n
         self.database = database
         self.published: list[Event] = []
-        self._producer = producer
+        self.producer = producer
 
     # --- doing ---
 
     async def publish(self, event: Event, key: str | None = None) -> None:
         record = encode(event, "test")
         headers = [(name, value.encode()) for name, value in record.headers.items()]
-        await self._producer.send_and_wait(record.topic, record.value, (key or event.key()).encode(), headers=headers)
+        await self.producer.send_and_wait(record.topic, record.value, (key or event.key()).encode(), headers=headers)
 
     async def request(self, answer: Answer | None = None, **changes: Any) -> VideoRequested:
         """Ask for a video that the engine will answer so."""
@@ -136,7 +122,7 @@ class World:
         async def look() -> SomeEvent | None:
             return next((e for e in self.published if isinstance(e, kind) and self._about(e, video_id, attempt)), None)
 
-        return await until(look, f"{kind.__name__} of {video_id}; told {self.told(video_id, attempt)}", seconds)
+        return await eventually(look, f"{kind.__name__} of {video_id}; told {self.told(video_id, attempt)}", seconds)
 
     async def document(self, video_id: str, attempt: int = 1) -> dict[str, Any]:
         return await self.database["workflows"].find_one({"_id": f"{video_id}:{attempt}"}) or {}
@@ -148,7 +134,7 @@ class World:
             document = await self.document(video_id, attempt)
             return document if document.get("state") in states else None
 
-        return await until(look, f"{video_id} in {states}", seconds)
+        return await eventually(look, f"{video_id} in {states}", seconds)
 
     async def called(self, video_id: str, times: int = 1, seconds: float = 20) -> list[Received]:
         """Return the calls about a video once there are that many."""
@@ -157,7 +143,7 @@ class World:
             calls = self.n8n.calls[video_id]
             return calls if len(calls) >= times else None
 
-        return await until(look, f"{times} calls about {video_id}", seconds)
+        return await eventually(look, f"{times} calls about {video_id}", seconds)
 
     async def requests_handled(self, video_id: str) -> None:
         """Return when all requests published about the video were handled: those of one key are, in order."""
@@ -171,12 +157,12 @@ class World:
         mark = f"mark{uuid.uuid4().hex}_1"
         event = CompletionReported(id=mark, receipt_id=mark, video_id=mark, attempt=1, status="failed")
         await self.publish(event, key=video_id)
-        await until(lambda: self.database["held"].find_one({"_id": mark}), "the mark being held")
+        await eventually(lambda: self.database["held"].find_one({"_id": mark}), "the mark being held")
 
     async def held(self, receipt: str, state: str = "held", seconds: float = 20) -> dict[str, Any]:
         """Return a held callback's document once it is in that state."""
         look = self.database["held"].find_one
-        return await until(lambda: look({"_id": receipt, "state": state}), f"{receipt} {state}", seconds)
+        return await eventually(lambda: look({"_id": receipt, "state": state}), f"{receipt} {state}", seconds)
 
     @staticmethod
     def _about(event: Event, video_id: str, attempt: int) -> bool:

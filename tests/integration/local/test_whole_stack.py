@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from deploy.local.site import ENGINE_VARIABLES
-from tests.conftest import QUICK_VIDEOS
+from tests.conftest import QUICK
 from tests.driving import ask, wait_for_status
 from tests.waiting import until
 
@@ -42,7 +42,7 @@ def make_up(folder: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "deploy.local", "up", "--folder", str(folder)],
         cwd=REPOSITORY,
-        env=environ | QUICK_VIDEOS,
+        env=environ | QUICK["workflow"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from shared.contracts.events import VideoFailed, VideoReady, VideoRemoved
+from shared.contracts.events import ResultDiscarded, VideoFailed, VideoReady, VideoRemoved
+from tests.driving import eventually
 from tests.integration.media.conftest import OpenWorld
 from tests.integration.media.file_server import File
-from tests.integration.media.world import BUCKET, World, new_user, until, video_of
+from tests.integration.media.world import BUCKET, World, new_user, video_of
 from tests.media_files import sound, video
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -23,8 +24,23 @@ async def world(open_world: OpenWorld) -> AsyncIterator[World]:
         yield world
 
 
+async def discard(world: World, video_id: str, key: str) -> None:
+    user_id = video_id.rpartition("_")[0]
+    told = {"id": f"{video_id}:{key}", "video_id": video_id, "user_id": user_id, "attempt": 1, "reason": "late"}
+    await world.publish(ResultDiscarded(s3_key=key, **told))
+
+
 async def put(world: World, key: str, content: bytes) -> None:
     await asyncio.to_thread(world.bucket.put_object, BUCKET, key, io.BytesIO(content), len(content))
+
+
+async def looked_at(world: World, key: str) -> None:
+    """Return once the key is claimed and the sweeper has found that nothing is to be done about it."""
+
+    async def settled() -> bool:
+        return await world.database["claims"].find_one({"_id": key, "sweepAt": None}) is not None
+
+    await eventually(settled, f"{key} being settled")
 
 
 async def test_an_object_of_the_owner_is_adopted_in_place(world: World) -> None:
@@ -105,16 +121,88 @@ async def test_an_object_delivered_for_a_cancelled_video_goes_with_it(world: Wor
     async def cancelled() -> bool:
         return (await world.asset(video_id)).get("state") == "cancelled"
 
-    await until(cancelled, "the cancellation being noted")
+    await eventually(cancelled, "the cancellation being noted")
     await world.complete(video_id, s3_key=key)
-
-    async def noted() -> bool:
-        return await world.database["claims"].find_one({"_id": key, "sweepAt": None}) is not None
-
-    await until(noted, "the object being noted")
+    await looked_at(world, key)
     assert await world.keys_of(video_id) == [key]
     await world.delete(video_id)
     await world.nothing_left(video_id)
+
+
+async def test_a_discarded_object_of_a_deleted_video_is_erased_as_often_as_it_comes(world: World) -> None:
+    user_id = new_user()
+    video_id, key = video_of(user_id), f"videos/{user_id}/discarded.mp4"
+    await world.delete(video_id)
+    await world.event(VideoRemoved, video_id)
+    for _ in range(2):
+        await put(world, key, video())
+        await discard(world, video_id, key)
+        await world.nothing_left(video_id)
+    assert world.told(video_id) == ["VideoRemoved"]
+
+
+async def test_a_discarded_object_goes_with_its_video(world: World) -> None:
+    user_id = new_user()
+    key, in_use = f"videos/{user_id}/second.mp4", f"videos/{user_id}/first.mp4"
+    video_id = video_of(user_id)
+    await put(world, in_use, video())
+    await put(world, key, video())
+    await world.complete(video_id, s3_key=in_use)
+    ready = await world.event(VideoReady, video_id)
+    await discard(world, video_id, in_use)  # whoever says so: what the record uses is never erased
+    await discard(world, video_id, key)
+    for settled in (in_use, key):
+        await looked_at(world, settled)
+    assert await world.keys_of(video_id) == sorted([in_use, str(ready.poster_key), key])
+    await world.delete(video_id)
+    await world.nothing_left(video_id)
+
+
+async def test_a_discarded_object_that_came_before_the_deletion_goes_with_the_video(world: World) -> None:
+    user_id = new_user()
+    video_id, key = video_of(user_id), f"videos/{user_id}/early.mp4"
+    await put(world, key, video())
+    await discard(world, video_id, key)
+    await looked_at(world, key)
+    assert await world.keys_of(video_id) == [key]
+    await world.delete(video_id)
+    await world.event(VideoRemoved, video_id, seconds=10)
+    await world.nothing_left(video_id)
+
+
+async def test_no_discard_touches_what_another_video_or_user_owns(world: World) -> None:
+    user_id, other = new_user(), new_user()
+    mine = await world.import_from(world.files.serve("kept", File(video())), user_id)
+    ready = await world.event(VideoReady, mine)
+    others_key, unclaimed = f"videos/{other}/1.mp4", f"videos/{user_id}/gone.mp4"
+    await put(world, others_key, video())
+    await put(world, unclaimed, video())
+    gone = video_of(user_id)
+    await world.delete(gone)
+    for key in (ready.s3_key, others_key, unclaimed):
+        await discard(world, gone, key)
+
+    async def erased() -> bool:
+        return unclaimed not in await world.keys_of(mine)
+
+    await eventually(erased, "the object of the deleted video being erased")
+    assert await world.content(ready.s3_key) == video()
+    assert await world.content(others_key) == video()
+
+
+async def test_a_completion_told_twice_leaves_the_claim_of_its_worker_alone(world: World) -> None:
+    user_id = new_user()
+    video_id, key = video_of(user_id), f"videos/{user_id}/twice.mp4"
+    await put(world, key, video())
+    await world.complete(video_id, s3_key=key)
+    await world.event(VideoReady, video_id)
+    await looked_at(world, key)
+    claim = await world.database["claims"].find_one({"_id": key})
+    await world.complete(video_id, s3_key=key)
+    await discard(world, video_id, f"videos/{user_id}/mark.mp4")
+    await looked_at(world, f"videos/{user_id}/mark.mp4")
+    await looked_at(world, key)
+    assert await world.database["claims"].find_one({"_id": key}) == claim
 
 
 async def test_a_retry_without_address_looks_where_the_file_was_before(world: World) -> None:
@@ -145,4 +233,4 @@ async def test_the_newest_attempt_replaces_the_file_of_the_one_before(world: Wor
     async def only_second() -> bool:
         return await world.keys_of(video_id) == sorted([second.s3_key, str(second.poster_key)])
 
-    await until(only_second, "only the second file left")
+    await eventually(only_second, "only the second file left")

@@ -9,10 +9,12 @@ import pytest
 import pytest_asyncio
 from minio.error import S3Error
 
+from deploy.local.ports import free_port
 from shared.contracts.events import TransferProgressed, TransferStarted, VideoFailed, VideoReady, VideoRemoved
+from tests.driving import eventually
 from tests.integration.media.conftest import OpenWorld
 from tests.integration.media.file_server import File
-from tests.integration.media.world import BUCKET, World, new_user, until, video_of
+from tests.integration.media.world import BUCKET, World, new_user, video_of
 from tests.media_files import padded, video
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -45,7 +47,7 @@ async def bucket_agrees(world: World, video_id: str, attempt: int = 1, seconds: 
     async def agreed() -> bool:
         return await world.keys_of(video_id) == sorted([ready.s3_key, str(ready.poster_key)])
 
-    await until(agreed, f"one file and one poster of {video_id}")
+    await eventually(agreed, f"one file and one poster of {video_id}")
     assert (await world.asset(video_id))["key"] == ready.s3_key
     return ready
 
@@ -61,7 +63,7 @@ async def test_a_cancelled_transfer_stops_and_leaves_nothing(world: World) -> No
         await asyncio.sleep(0.5)
         return world.files.sent_bytes["cancelled"] == sent
 
-    await until(source_left_alone, "the source is no longer read", seconds=5)
+    await eventually(source_left_alone, "the source is no longer read", seconds=5)
     await world.nothing_left(video_id)
     assert world.told(video_id) == ["TransferStarted", "VideoFailed"]
 
@@ -74,17 +76,17 @@ async def test_a_stalled_source_does_not_hold_up_a_cancel(world: World) -> None:
     async def job_done() -> bool:
         return "job" not in await world.asset(video_id)
 
-    await until(job_done, "the erase job, which waits for the transfer to stop", seconds=3)
+    await eventually(job_done, "the erase job, which waits for the transfer to stop", seconds=3)
 
 
 async def test_a_cancel_of_what_is_not_here_yet_keeps_it_out(world: World) -> None:
     video_id = video_of(new_user())
     await world.cancel(video_id)
-    await until(lambda: world.asset(video_id), "the cancel noted")
+    await eventually(lambda: world.asset(video_id), "the cancel noted")
     await world.complete(video_id, video_url=world.files.serve("cancelled-before", File(video())))
     await world.complete(video_id, attempt=2, video_url=world.files.serve("second", File(video())))
     await world.event(VideoReady, video_id, attempt=2)
-    assert world.told(video_id, 1) == []
+    assert world.told(video_id, 1) == ["VideoFailed"], "whoever asks for it is told that it was cancelled"
     assert world.files.asked["cancelled-before"] == []
 
 
@@ -143,7 +145,7 @@ async def test_a_killed_upload_of_unknown_length_leaves_no_parts(world: World) -
     async def parts_sent() -> bool:
         return world.files.sent_bytes["killed-parts"] > 9_000_000
 
-    await until(parts_sent, "one part sent")
+    await eventually(parts_sent, "one part sent")
     await world.stack.kill("media")
     file.pause_seconds = 0.0
     await world.stack.start("media")
@@ -155,7 +157,7 @@ async def test_a_killed_upload_of_unknown_length_leaves_no_parts(world: World) -
         assert len(uploads) == 2
         return not any([await _parts_of(world, key, upload_id) for key, upload_id in uploads])
 
-    await until(no_parts, "no upload left open")
+    await eventually(no_parts, "no upload left open")
 
 
 async def _parts_of(world: World, key: str, upload_id: str) -> list[Any]:
@@ -244,6 +246,53 @@ async def test_the_deadline_ends_what_does_not_come_to_an_end(world: World) -> N
         await world.stack.restart("media", {"TRANSFER_DEADLINE": "PT30M"})
 
 
+async def test_an_address_where_nobody_listens_is_told_of_and_given_up_for_imports_alone(world: World) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}/a.mp4"
+    await world.stack.restart("media", {"TRANSFER_UNREACHABLE_FOR": "2"})
+    try:
+        result = video_of(new_user())
+        await world.complete(result, video_url=nowhere)
+        imported = await world.import_from(nowhere)
+        trouble = await world.event(TransferProgressed, imported)
+        assert trouble.message == "The video's server can't be reached. Trying again."
+        assert trouble.next_try_at is not None
+        failed = await world.event(VideoFailed, imported)
+        assert (failed.code, failed.retryable) == ("SOURCE_UNREACHABLE", True)
+        assert (await world.asset(result))["state"] == "transferring"
+
+        await world.retry(imported, 2, video_url=nowhere)
+        await world.event(VideoFailed, imported, attempt=2)
+        assert (await world.asset(result))["state"] == "transferring"
+    finally:
+        await world.stack.restart("media", {"TRANSFER_UNREACHABLE_FOR": "PT5M"})
+    await world.cancel(result)
+
+
+async def test_storage_that_is_away_is_told_of_and_never_held_against_the_source(world: World) -> None:
+    await world.stack.restart("media", {"TRANSFER_UNREACHABLE_FOR": "0.2"})
+    try:
+        await world.stack.kill("s3")
+        video_id = await world.import_from(world.files.serve("waits-for-storage", File(video())))
+        trouble = await world.event(TransferProgressed, video_id)
+        assert trouble.message == "The storage is not available at the moment. Trying again."
+        await asyncio.sleep(1)  # longer than a source may be out of reach
+        await world.stack.start("s3")
+        await bucket_agrees(world, video_id)
+    finally:
+        await world.stack.restart("media", {"TRANSFER_UNREACHABLE_FOR": "PT5M"})
+
+
+async def test_a_file_that_can_not_be_probed_in_time_holds_nothing_up(world: World) -> None:
+    await world.stack.restart("media", {"PROBE_TIMEOUT": "0.01"})
+    try:
+        video_id = await world.import_from(world.files.serve("slow-to-open", File(video())))
+        failed = await world.event(VideoFailed, video_id)
+        assert (failed.code, failed.retryable) == ("NOT_A_VIDEO", False)
+        await world.nothing_left(video_id)
+    finally:
+        await world.stack.restart("media", {"PROBE_TIMEOUT": "PT1M"})
+
+
 async def test_what_it_says_of_itself(world: World) -> None:
     async with httpx.AsyncClient(base_url=world.stack.url("media"), trust_env=False) as client:
         ready = (await client.get("/health/ready")).json()
@@ -257,5 +306,5 @@ async def test_what_it_says_of_itself(world: World) -> None:
             answer = await client.get("/health/ready")
             return answer.status_code == 200 and answer.json()["status"] == "degraded"
 
-        await until(degraded, "storage reported as degraded")
+        await eventually(degraded, "storage reported as degraded")
         await world.stack.start("s3")

@@ -12,9 +12,10 @@ import pytest_asyncio
 from deploy.local.ports import free_port
 from deploy.local.site import REPOSITORY
 from shared.contracts.events import TransferProgressed, VideoReady, VideoRemoved
+from tests.driving import eventually
 from tests.integration.media.conftest import OpenWorld
 from tests.integration.media.file_server import File
-from tests.integration.media.world import World, until
+from tests.integration.media.world import World
 from tests.media_files import padded, video
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -44,7 +45,7 @@ async def another_media(world: World) -> AsyncIterator[None]:
                     return (await client.get("/health/ready")).status_code == 200
                 return False
 
-            await until(ready, "the other process is ready", seconds=40)
+            await eventually(ready, "the other process is ready", seconds=40)
         yield
     finally:
         process.terminate()
@@ -74,7 +75,7 @@ async def test_a_worker_that_was_presumed_dead_changes_nothing(world: World) -> 
         claims = await world.database["claims"].find({"videoId": video_id}).to_list()
         return len(claims) == 2 and not any(claim["writing"] for claim in claims)
 
-    await until(claims_settled, "the old worker has given up")
+    await eventually(claims_settled, "the old worker has given up")
     assert await world.keys_of(video_id) == stored
     assert (await world.asset(video_id))["key"] == ready.s3_key
     assert world.told(video_id) == ["TransferStarted", "VideoReady"]
@@ -93,6 +94,6 @@ async def test_a_delete_is_done_by_whoever_lives(world: World) -> None:
             claims = await world.database["claims"].find({"videoId": video_id}).to_list()
             return not any(claim["writing"] for claim in claims)
 
-        await until(given_up, "the old worker has given up")
+        await eventually(given_up, "the old worker has given up")
         await world.nothing_left(video_id)
     assert world.told(video_id)[-1] == "VideoRemoved"

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from shared.contracts.events import TransferProgressed, TransferStarted, VideoFailed, VideoReady
+from shared.contracts.events import TransferProgressed, TransferStarted, VideoFailed, VideoReady, VideoRemoved
 from tests.integration.media.conftest import OpenWorld
 from tests.integration.media.file_server import File
 from tests.integration.media.world import World, new_user
@@ -204,3 +204,31 @@ async def test_transfer_started_names_the_attempt(world: World) -> None:
     video_id = await world.import_from(world.files.serve("named", File(video())))
     started = await world.event(TransferStarted, video_id)
     assert (started.title, started.attempt, started.adopted) == ("A tour", 1, False)
+
+
+async def test_who_asks_again_is_told_again_how_it_stands(world: World) -> None:
+    good, bad = world.files.serve("again", File(video())), world.files.serve("again-bad", File(b"no video at all"))
+    for url, kind in ((good, VideoReady), (bad, VideoFailed)):
+        video_id = await world.import_from(url)
+        first = await world.event(kind, video_id)
+        world.published.clear()
+        await world.ask_again(video_id, url)
+        again = await world.event(kind, video_id)
+        apart = {"time", "traceparent"}
+        assert again.model_dump(exclude=apart) == first.model_dump(exclude=apart)
+        assert len(world.files.asked[url.rpartition("/")[2]]) <= 2, "nothing is fetched again"
+
+
+async def test_who_stops_or_deletes_again_is_told_again(world: World) -> None:
+    video_id = await world.import_from(world.files.serve("stopped", File(video())))
+    await world.event(VideoReady, video_id)
+    await world.cancel(video_id)
+    assert (await world.event(VideoFailed, video_id)).code == "CANCELLED"
+    world.published.clear()
+    await world.cancel(video_id)
+    assert (await world.event(VideoFailed, video_id)).code == "CANCELLED"
+    await world.delete(video_id)
+    await world.event(VideoRemoved, video_id)
+    world.published.clear()
+    await world.delete(video_id)
+    await world.event(VideoRemoved, video_id)

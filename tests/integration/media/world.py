@@ -3,7 +3,6 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -24,24 +23,13 @@ from shared.contracts.events import (
     WorkflowCompleted,
     event_id,
 )
+from tests.driving import eventually
 from tests.integration.media.file_server import FileServer
 
 BUCKET = "reelway"
 WATCHED = (topics.VIDEO_ASSETS.name,)
 
-Found = TypeVar("Found")
 SomeEvent = TypeVar("SomeEvent", bound=Event)
-
-
-async def until(look: Callable[[], Awaitable[Found | None]], what: str, seconds: float = 20) -> Found:
-    """Return what `look` finds as soon as it finds something."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = await look()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        await asyncio.sleep(0.05)
 
 
 def new_user() -> str:
@@ -81,8 +69,12 @@ class World:
         """Ask for the file at `url`; return the video's id."""
         user_id = user_id or new_user()
         video_id = video_of(user_id)
-        await self.publish(VideoImportRequested(**_named(video_id, 1), request_id="r", title="A tour", video_url=url))
+        await self.ask_again(video_id, url)
         return video_id
+
+    async def ask_again(self, video_id: str, url: str) -> None:
+        """Ask for the file at `url` as video `video_id`."""
+        await self.publish(VideoImportRequested(**_named(video_id, 1), request_id="r", title="A tour", video_url=url))
 
     async def complete(self, video_id: str, attempt: int = 1, **result: Any) -> None:
         """Say that the workflow delivered."""
@@ -118,7 +110,7 @@ class World:
         async def look() -> SomeEvent | None:
             return next((e for e in self.published if isinstance(e, kind) and _about(e, video_id, attempt)), None)
 
-        return await until(look, f"{kind.__name__} of {video_id}; told {self.told(video_id, attempt)}", seconds)
+        return await eventually(look, f"{kind.__name__} of {video_id}; told {self.told(video_id, attempt)}", seconds)
 
     async def asset(self, video_id: str) -> dict[str, Any]:
         return await self.database["assets"].find_one({"_id": video_id}) or {}
@@ -147,7 +139,7 @@ class World:
         async def look() -> bool:
             return not await self.keys_of(video_id)
 
-        await until(look, f"{video_id} without objects", seconds)
+        await eventually(look, f"{video_id} without objects", seconds)
 
     async def asked_for(self, name: str, times: int = 1, seconds: float = 20) -> list[str | None]:
         """Return the requests for a file once there are that many."""
@@ -156,7 +148,7 @@ class World:
             asked = self.files.asked[name]
             return asked if len(asked) >= times else None
 
-        return await until(look, f"{times} requests for {name}", seconds)
+        return await eventually(look, f"{times} requests for {name}", seconds)
 
 
 def _named(video_id: str, attempt: int, transition: str = "requested") -> dict[str, Any]:

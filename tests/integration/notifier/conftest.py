@@ -1,5 +1,6 @@
 """A real notifier process on real engines, and its partners."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
@@ -10,7 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from pymongo.asynchronous.database import AsyncDatabase
 
 from deploy.local import ready
@@ -18,6 +19,9 @@ from deploy.local.ports import free_port
 from deploy.local.processes import Child
 from deploy.local.services import service
 from deploy.local.stack import LocalStack
+from shared.contracts import topics
+from shared.contracts.cloudevents import decode
+from shared.contracts.events import NotificationCreated
 from shared.wiring.mongo import Mongo
 from tests.integration.notifier.partners import Gateway, Publisher
 
@@ -75,6 +79,26 @@ async def publisher(notifier: LocalStack) -> AsyncIterator[Publisher]:
     await producer.start()
     yield Publisher(producer)
     await producer.stop()
+
+
+@pytest.fixture
+async def heard_by_all(notifier: LocalStack) -> AsyncIterator[list[NotificationCreated]]:
+    """What replicas tell each other from now on."""
+    heard: list[NotificationCreated] = []
+    consumer = AIOKafkaConsumer(topics.NOTIFICATIONS.name, bootstrap_servers=notifier.url("kafka"))
+
+    async def listen() -> None:
+        async for record in consumer:
+            event = decode({name: value.decode() for name, value in record.headers}, record.value)
+            if isinstance(event, NotificationCreated):
+                heard.append(event)
+
+    await consumer.start()
+    listening = asyncio.create_task(listen())
+    yield heard
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    await consumer.stop()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import httpx
 from pymongo.asynchronous.database import AsyncDatabase
 
-from shared.contracts.events import TransferProgressed, WorkflowProgressed
+from shared.contracts.events import NotificationCreated, TransferProgressed, WorkflowProgressed
 from tests.integration.notifier.partners import Publisher, Video, listening
 from tests.waiting import until
 
@@ -124,6 +124,21 @@ async def test_an_event_that_comes_again_is_told_once(
     await publisher.publish(*story, *story, video.failed())
     await settle(publisher, client, user_id)
     assert await database["notifications"].count_documents({"videoId": video.video_id}) == 3
+
+
+async def test_who_tells_an_end_again_hears_that_the_user_was_told(
+    client: httpx.AsyncClient, publisher: Publisher, user_id: str, heard_by_all: list[NotificationCreated]
+) -> None:
+    video = Video(user_id)
+    end = video.failed()
+    for _ in range(2):
+        heard_by_all.clear()
+        await publisher.publish(end)
+        await until(lambda: any(event.video_id == video.video_id for event in heard_by_all))
+    again = next(event for event in heard_by_all if event.video_id == video.video_id)
+    assert (again.user_id, again.seq, again.order) == (user_id, 1, 1090)
+    await settle(publisher, client, user_id)
+    assert [kind for kind in await told(client) if kind.startswith("error")] == ["error 1"]
 
 
 async def _has_told(client: httpx.AsyncClient, count: int) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.domain import CANCELLED, FOREVER, Failure, Rank, Stage, Video, order_of, restart_of
+from services.gateway.domain import CANCELLED, FOREVER, Failure, Rank, Stage, Video, order_of, restart_of, told_enough
 from shared.contracts.videos import VideoStatus
 
 NOW = datetime(2025, 10, 2, tzinfo=UTC)
@@ -59,3 +59,24 @@ def test_an_import_is_always_fetched_again(retryable: bool) -> None:
 @pytest.mark.parametrize(("status", "running"), [("pending", True), ("processing", True), ("ready", False)])
 def test_what_runs(status: str, running: bool) -> None:
     assert failed(status=VideoStatus(status)).running is running
+
+
+@pytest.mark.parametrize(
+    ("order", "told", "enough"),
+    [
+        (order_of(1, Rank.REQUESTED), 0, False),
+        (order_of(1, Rank.TRANSFERRING), order_of(1, Rank.READY), False),  # the view itself has not heard
+        (order_of(1, Rank.READY), order_of(1, Rank.TRANSFERRING), False),
+        (order_of(1, Rank.READY), order_of(1, Rank.FAILED), False),  # adopted: the owner knows of the failure only
+        (order_of(1, Rank.READY), order_of(1, Rank.READY), True),
+        (order_of(1, Rank.FAILED), order_of(1, Rank.FAILED), True),
+        (order_of(2, Rank.FAILED), order_of(1, Rank.CANCELLED), False),
+        (order_of(1, Rank.CANCELLED), order_of(1, Rank.CANCELLED), True),
+        (order_of(1, Rank.CANCELLED), order_of(1, Rank.FAILED), True),  # what was cancelled had just failed
+        (order_of(1, Rank.CANCELLED), order_of(1, Rank.READY), False),  # the file is still to be erased
+        (FOREVER, order_of(3, Rank.CANCELLED), False),
+        (FOREVER, FOREVER, True),
+    ],
+)
+def test_it_is_asked_until_the_owner_was_told_of_the_end(order: int, told: int, *, enough: bool) -> None:
+    assert told_enough(order, told) is enough

@@ -49,7 +49,7 @@ def test_stack_json_has_the_agreed_shape(tmp_path: Path) -> None:
     StackFile(file).write(stack)
     content = json.loads(file.read_text())
     assert mode(file) == 0o600
-    assert set(content) == {"services", "engines", "webhookSecret", "demo"}
+    assert set(content) == {"services", "engines", "webhookSecret", "adminToken", "demo"}
     assert list(content["services"]) == ["gateway", "generator", "media", "notifier"]
     engines = ["kafka", "gateway-db", "generator-db", "media-db", "notifier-db", "s3", "workflow"]
     assert list(content["engines"]) == engines

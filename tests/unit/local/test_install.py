@@ -1,3 +1,4 @@
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -21,6 +22,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
     places |= {"STAMP": venv / "stamp.json", "LOG": state / "logs" / "install.log"}
     for name, place in places.items():
         monkeypatch.setattr(module, name, place)
+    (tmp_path / "pyproject.toml").write_text('[project]\nscripts = {greet = "greeting.words:main"}\n')
     (tmp_path / "requirements").mkdir()
     for name in ("runtime", "dev"):
         (tmp_path / "requirements" / f"{name}.txt").write_text(f"{name}-thing==1.0 \\\n    --hash=sha256:00\n")
@@ -94,6 +96,41 @@ def test_without_ensurepip_the_pip_of_the_system_does_it(commands: Commands, mon
     module.install(["runtime"])
     assert "--without-pip" in commands[0]
     assert commands[1][:5] == [sys.executable, "-m", "pip", "--python", str(module.PYTHON)]
+
+
+@pytest.mark.usefixtures("commands")
+def test_the_projects_commands_run_from_anywhere_also_in_a_folder_with_a_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = tmp_path / "my clone"
+    (repository / "greeting").mkdir(parents=True)
+    (repository / "greeting" / "words.py").write_text("import sys\ndef main(): print(sys.argv[1:]); return 3\n")
+    (repository / "python").symlink_to(sys.executable)
+    monkeypatch.setattr(module, "REPOSITORY", repository)
+    monkeypatch.setattr(module, "PYTHON", repository / "python")
+    (repository / "pyproject.toml").write_text((tmp_path / "pyproject.toml").read_text())
+    (module.VENV / "bin").mkdir(parents=True)
+    module.write_commands()
+    command = module.VENV / "bin" / "greet"
+    run = subprocess.run([command, "a b", "$HOME"], capture_output=True, text=True, check=False, cwd="/")
+    assert (run.stdout, run.returncode) == ("['a b', '$HOME']\n", 3), run.stderr
+
+
+def test_a_command_that_is_missing_or_of_an_older_version_is_written_anew(commands: Commands) -> None:
+    module.install(["runtime"])
+    command = module.VENV / "bin" / "greet"
+    written = command.read_text()
+    for damaged in (lambda: command.unlink(), lambda: command.write_text("old")):
+        damaged()
+        module.install(["runtime"])
+        assert command.read_text() == written
+    assert len(commands) == 2, "nothing was installed for that"
+
+
+def test_the_projects_own_command_is_there_to_be_run() -> None:
+    (place,) = module.project_commands().values()
+    name, _, function = place.partition(":")
+    assert callable(getattr(importlib.import_module(name), function))
 
 
 def test_a_failed_command_is_shown_with_its_last_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.media.domain import HopelessError, TransferError, TroubleError
+from services.media.domain import HopelessError, TransferError, UnreachableError
 from services.media.guard import Guard, is_public
 
 
@@ -142,7 +142,7 @@ def test_urls_are_asked_for_as_they_are_meant(url: str, host_header: str, target
     assert (place.host_header, place.target) == (host_header, target)
 
 
-@pytest.mark.parametrize(("number", "kind"), [(socket.EAI_NONAME, HopelessError), (socket.EAI_AGAIN, TroubleError)])
+@pytest.mark.parametrize(("number", "kind"), [(socket.EAI_NONAME, HopelessError), (socket.EAI_AGAIN, UnreachableError)])
 def test_an_unknown_host_is_hopeless_and_a_silent_dns_is_not(number: int, kind: type[TransferError]) -> None:
     def resolve(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(number, "no")

@@ -67,6 +67,24 @@ def test_a_file_that_ends_early_is_recognised(files: FileServer, missing: int) -
     assert facts == {"problem": "ends_early"}
 
 
+def test_a_connection_that_the_storage_has_ended_meanwhile_is_made_anew(files: FileServer) -> None:
+    body = padded(video(), 3_000_000)
+    url = files.serve("far", File(body))  # this server ends every connection after one answer
+    file = probe_process.RangeFile(url, len(body))
+    with file:
+        begin = file.read(100)
+        file.seek(2_999_900)
+        assert (begin, file.read(100)) == (body[:100], body[-100:])
+    assert file.problem is None
+
+
+def test_a_file_of_very_many_boxes_is_not_walked_for_ever(files: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe_process, "BOXES_SECONDS", 0.0)
+    body = video(seconds=1) + b"".join((8).to_bytes(4) + b"free" for _ in range(100)) + (99).to_bytes(4) + b"free"
+    facts, _ = look(files, body)
+    assert facts["codec"] == "h264"
+
+
 def test_padding_is_no_problem(files: FileServer) -> None:
     facts, _ = look(files, padded(video(), 500_000))
     assert facts["codec"] == "h264"

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from email.message import Message
 from typing import Any, cast
 
+import pytest
+
+from services.media.domain import EndsEarlyError, TransferError, UnreachableError
 from services.media.source import VideoSource
 from services.media.stopping import Stop
 
@@ -11,16 +14,21 @@ from services.media.stopping import Stop
 class FakeResponse:
     """An answer with `body`, of which it announces `size_bytes`."""
 
-    def __init__(self, status: int, body: bytes, size_bytes: int, **headers: str) -> None:
+    def __init__(
+        self, status: int, body: bytes, size_bytes: int, breaks: Exception | None = None, **headers: str
+    ) -> None:
         self.status = status
         self.size_bytes = size_bytes
         self.headers = Message()
         for name, value in headers.items():
             self.headers[name.replace("_", "-")] = value
         self._body = body
+        self._breaks = breaks
 
     def read(self, most_bytes: int) -> bytes:
         block, self._body = self._body[:most_bytes], self._body[most_bytes:]
+        if not block and self._breaks:
+            raise self._breaks
         return block
 
     def close(self) -> None:
@@ -44,3 +52,25 @@ def test_a_resumed_answer_gives_no_more_than_the_file_has() -> None:
     while block := source.read(64):
         read += block
     assert read == b"a" * 40 + b"b" * 60
+
+
+@pytest.mark.parametrize(
+    ("breaks", "kind"),
+    [(TimeoutError("silent"), UnreachableError), (ConnectionResetError(), UnreachableError), (None, EndsEarlyError)],
+)
+def test_a_source_that_breaks_before_the_first_byte_is_out_of_reach(
+    breaks: Exception | None, kind: type[TransferError]
+) -> None:
+    fetcher = cast("Any", FakeFetcher(FakeResponse(200, b"", 100, breaks)))
+    source = VideoSource(fetcher, "http://files.test/a.mp4", most_bytes=1_000, stop=Stop())
+    with pytest.raises(kind):
+        source.read(64)
+
+
+def test_a_source_that_breaks_in_the_middle_is_not_out_of_reach() -> None:
+    fetcher = cast("Any", FakeFetcher(FakeResponse(200, b"a", 100, ConnectionResetError())))
+    source = VideoSource(fetcher, "http://files.test/a.mp4", most_bytes=1_000, stop=Stop())
+    assert source.read(64) == b"a"
+    with pytest.raises(TransferError) as failure:
+        source.read(64)
+    assert not isinstance(failure.value, UnreachableError)

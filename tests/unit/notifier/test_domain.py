@@ -101,6 +101,16 @@ def test_progress_is_too_late_once_the_next_stage_began() -> None:
     assert order(2, Rank.TRANSFERRING) < transfer.before <= order(2, Rank.FAILED)
 
 
+def test_what_holds_a_transfer_up_is_told_until_all_is_well_again() -> None:
+    waiting = TransferProgressed(**TITLED, transferred_bytes=0, message="No answer. Trying again.", next_try_at=AT)
+    told = domain.transfer_progressed(waiting).payload
+    assert (told["type"], told["status"]) == ("transfer", "progress")
+    assert (told["message"], told["nextTryAt"]) == ("No answer. Trying again.", "2025-10-02T13:29:00.638Z")
+    well = domain.transfer_progressed(TransferProgressed(**TITLED, transferred_bytes=1)).payload
+    assert well["message"] == "Storing your video."
+    assert "nextTryAt" not in well
+
+
 @pytest.mark.parametrize(("size", "progress"), [(None, None), (0, None), (40, 100)])
 def test_a_transfer_of_unknown_or_wrong_size_has_no_impossible_progress(size: int | None, progress: int | None) -> None:
     news = domain.transfer_progressed(TransferProgressed(**TITLED, transferred_bytes=50, size_bytes=size))

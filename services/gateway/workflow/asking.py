@@ -1,0 +1,88 @@
+"""What the gateway asks of the other services about a video: events with the same id however often they are made."""
+
+from services.gateway.domain import Accepted, Restart, Stage, Video, VideoRequest
+from shared.contracts.events import (
+    VideoCancelled,
+    VideoDeleted,
+    VideoEvent,
+    VideoImportRequested,
+    VideoRequested,
+    VideoRetryRequested,
+    event_id,
+)
+
+
+def asked(video: Video) -> tuple[VideoEvent, ...]:
+    """Return what was asked about the newest attempt of `video`, in order; none for an attempt of unknown origin."""
+    if video.attempt == 1:
+        first: VideoEvent = requested(_accepted(video), _request(video))
+    elif video.restart is not None:
+        first = retried(video, video.attempt, video.restart)
+    else:
+        return ()
+    return (first, cancelled(video)) if video.stage is Stage.CANCELLED else (first,)
+
+
+def requested(accepted: Accepted, request: VideoRequest) -> VideoRequested | VideoImportRequested:
+    """Return the event of a new video."""
+    about = {
+        "id": event_id(accepted.video_id, 1, "requested"),
+        "time": accepted.accepted_at,
+        "video_id": accepted.video_id,
+        "user_id": request.user_id,
+        "attempt": 1,
+        "request_id": accepted.request_id,
+        "title": request.title,
+    }
+    if request.kind == "import":
+        return VideoImportRequested.model_validate({**about, "video_url": request.source_url})
+    return VideoRequested.model_validate(
+        {**about, "kind": request.kind, "email": request.email, "fields": dict(request.fields or {})}
+    )
+
+
+def retried(video: Video, attempt: int, restart: Restart) -> VideoRetryRequested:
+    """Return the event of another attempt, which starts at `restart`."""
+    return VideoRetryRequested(
+        id=event_id(video.video_id, attempt, "retry_requested"),
+        video_id=video.video_id,
+        user_id=video.user_id,
+        attempt=attempt,
+        kind=video.kind,
+        restart=restart,
+        request_id=video.request_id,
+        title=video.title,
+        email=video.email,
+        fields=video.fields,
+        video_url=video.source_url or (video.result_url if restart == "transfer" else None),
+    )
+
+
+def cancelled(video: Video) -> VideoCancelled:
+    """Return the event of an attempt that its owner stopped."""
+    return VideoCancelled(
+        id=event_id(video.video_id, video.attempt, "cancelled"),
+        video_id=video.video_id,
+        user_id=video.user_id,
+        attempt=video.attempt,
+        title=video.title,
+    )
+
+
+def deleted(video_id: str, user_id: str, attempt: int, title: str = "") -> VideoDeleted:
+    """Return the event of a deleted video; its tombstone knows the title no more."""
+    return VideoDeleted(
+        id=event_id(video_id, attempt, "deleted"),
+        video_id=video_id,
+        user_id=user_id,
+        attempt=attempt,
+        title=title,
+    )
+
+
+def _accepted(video: Video) -> Accepted:
+    return Accepted(video.video_id, video.request_id, video.kind, video.created_at, video.created_at)
+
+
+def _request(video: Video) -> VideoRequest:
+    return VideoRequest(video.user_id, video.kind, video.title, video.email, video.fields, video.source_url)

@@ -1,0 +1,91 @@
+"""Every event that crosses Kafka: past tense, one class each, all that its readers need; one file per topic.
+
+On the wire an event is a CloudEvent in binary mode: `id`, `time` and `traceparent` travel as headers, the
+other fields as a JSON body in camelCase. The producer owns the topic. Unknown fields are ignored.
+"""
+
+from shared.contracts.events.assets import TransferProgressed, TransferStarted, VideoFailed, VideoReady, VideoRemoved
+from shared.contracts.events.base import ENVELOPE, Event, VideoEvent, event_id
+from shared.contracts.events.callbacks import CompletionReported, ProgressReported, WorkflowErrorReported
+from shared.contracts.events.catalog import AvatarChanged, CatalogEvent, CatalogItemRemoved, TopicChanged, VoiceChanged
+from shared.contracts.events.notifications import NotificationCreated, NotificationPassed
+from shared.contracts.events.requests import (
+    VideoCancelled,
+    VideoDeleted,
+    VideoImportRequested,
+    VideoRequested,
+    VideoRetryRequested,
+)
+from shared.contracts.events.workflows import (
+    CallbackJudged,
+    ResultDiscarded,
+    WorkflowCompleted,
+    WorkflowFailed,
+    WorkflowProgressed,
+    WorkflowStarted,
+)
+
+BY_TYPE: dict[str, type[Event]] = {
+    cls.__name__: cls
+    for cls in (
+        VideoRequested,
+        VideoImportRequested,
+        VideoRetryRequested,
+        VideoCancelled,
+        VideoDeleted,
+        CompletionReported,
+        WorkflowErrorReported,
+        ProgressReported,
+        CallbackJudged,
+        WorkflowStarted,
+        WorkflowProgressed,
+        WorkflowCompleted,
+        WorkflowFailed,
+        ResultDiscarded,
+        TransferStarted,
+        TransferProgressed,
+        VideoReady,
+        VideoFailed,
+        VideoRemoved,
+        AvatarChanged,
+        VoiceChanged,
+        TopicChanged,
+        CatalogItemRemoved,
+        NotificationCreated,
+        NotificationPassed,
+    )
+}
+
+__all__ = [
+    "BY_TYPE",
+    "ENVELOPE",
+    "AvatarChanged",
+    "CallbackJudged",
+    "CatalogEvent",
+    "CatalogItemRemoved",
+    "CompletionReported",
+    "Event",
+    "NotificationCreated",
+    "NotificationPassed",
+    "ProgressReported",
+    "ResultDiscarded",
+    "TopicChanged",
+    "TransferProgressed",
+    "TransferStarted",
+    "VideoCancelled",
+    "VideoDeleted",
+    "VideoEvent",
+    "VideoFailed",
+    "VideoImportRequested",
+    "VideoReady",
+    "VideoRemoved",
+    "VideoRequested",
+    "VideoRetryRequested",
+    "VoiceChanged",
+    "WorkflowCompleted",
+    "WorkflowErrorReported",
+    "WorkflowFailed",
+    "WorkflowProgressed",
+    "WorkflowStarted",
+    "event_id",
+]

@@ -1,0 +1,54 @@
+"""Topic `video.requests`: what users asked for (gateway)."""
+
+from typing import Any, Literal
+
+from shared.contracts import topics
+from shared.contracts.events.base import VideoEvent
+from shared.contracts.videos import VideoKind
+
+
+class VideoRequested(VideoEvent):
+    """A user asked for a video to be rendered; `fields` are the request's own, under their wire names."""
+
+    topic = topics.VIDEO_REQUESTS
+    kind: Literal["create", "generate"]
+    request_id: str
+    title: str
+    email: str
+    fields: dict[str, Any]
+
+
+class VideoImportRequested(VideoEvent):
+    """A user asked for a file at `video_url` to be stored."""
+
+    topic = topics.VIDEO_REQUESTS
+    request_id: str
+    title: str
+    video_url: str
+
+
+class VideoRetryRequested(VideoEvent):
+    """A user asked for another attempt (`attempt` is the new one), starting again at the stage that failed."""
+
+    topic = topics.VIDEO_REQUESTS
+    kind: VideoKind
+    restart: Literal["workflow", "transfer"]
+    request_id: str
+    title: str
+    email: str | None = None
+    fields: dict[str, Any] | None = None
+    video_url: str | None = None
+
+
+class VideoCancelled(VideoEvent):
+    """A user stopped this attempt; it stays failed with code CANCELLED whatever comes later."""
+
+    topic = topics.VIDEO_REQUESTS
+    title: str
+
+
+class VideoDeleted(VideoEvent):
+    """A user deleted the video, every attempt of it, for ever."""
+
+    topic = topics.VIDEO_REQUESTS
+    title: str

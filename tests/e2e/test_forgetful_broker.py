@@ -1,0 +1,132 @@
+"""A broker that confirms an event and forgets it before it was read: nothing is lost, and nothing happens twice.
+
+Who should have read it is frozen until the event was published, and the broker, which keeps everything in memory, is
+killed: so the event is lost for certain.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from pymongo import AsyncMongoClient
+
+from deploy.local.stack import LocalStack
+from tests.conftest import User
+from tests.driving import Json, ask, eventually, status_of, wait_for_stage, wait_for_status
+from tests.e2e.conftest import Engine
+
+pytestmark = pytest.mark.timeout(240)
+
+Documents = Callable[[str, str, Json], Awaitable[list[Json]]]
+
+
+@pytest.fixture
+async def documents(stack: LocalStack) -> AsyncIterator[Documents]:
+    """Looks into a service's database: (service, collection, query)."""
+    clients: dict[str, AsyncMongoClient[Json]] = {}
+
+    async def find(service: str, collection: str, query: Json) -> list[Json]:
+        if service not in clients:
+            clients[service] = AsyncMongoClient(stack.settings(service)[f"{service.upper()}_MONGO_URL"])
+        return await clients[service][service][collection].find(query).to_list()
+
+    yield find
+    for client in clients.values():
+        await client.close()
+
+
+async def forget(stack: LocalStack, deaf: str) -> None:
+    """Have the broker forget everything, and let the frozen service go on."""
+    await stack.kill("kafka")
+    await stack.start("kafka")
+    stack.resume(deaf)
+
+
+async def published(find: Documents, service: str, collection: str, query: Json, count: int = 1) -> None:
+    """Return once `count` such documents are there and none of their events is still to be published."""
+
+    async def look() -> bool:
+        found = await find(service, collection, query)
+        return len(found) >= count and not any("outbox" in document for document in found)
+
+    await eventually(look, f"{service}.{collection} has published")
+
+
+async def ends_well(user: User, engine: Engine, video_id: str) -> None:
+    await wait_for_status(user.client, video_id, "ready", 90)
+
+    async def told() -> list[str]:
+        notes = (await user.client.get("/api/notifications")).json()["data"]["notifications"]
+        return [note["type"] for note in notes if note["videoId"] == video_id and note["type"] in ("complete", "error")]
+
+    assert await eventually(told, "the end is told", 90) == ["complete"]
+    assert len(await engine.executions(video_id)) == 1, "paid once"
+
+
+async def test_a_request_that_was_forgotten(
+    user: User, stack: LocalStack, engine: Engine, documents: Documents
+) -> None:
+    stack.pause("generator")
+    video_id = await ask(user.client, "Forgotten request")
+    await published(documents, "gateway", "videos", {"_id": video_id})
+    await forget(stack, "generator")
+    await ends_well(user, engine, video_id)
+
+
+async def test_a_callback_that_was_forgotten(
+    user: User, stack: LocalStack, engine: Engine, documents: Documents
+) -> None:
+    title = "Forgotten callback"
+    await engine.fault(title, {"kind": "slow", "seconds": 2})
+    video_id = await ask(user.client, title)
+    await wait_for_stage(user.client, video_id, "rendering")
+    stack.pause("generator")
+    await published(documents, "gateway", "receipts", {"videoId": video_id, "purpose": "complete"})
+    await forget(stack, "generator")
+    await ends_well(user, engine, video_id)
+
+
+async def test_a_result_that_was_forgotten(user: User, stack: LocalStack, engine: Engine) -> None:
+    stack.pause("media")
+    video_id = await ask(user.client, "Forgotten result")
+    await wait_for_stage(user.client, video_id, "completed")
+    await forget(stack, "media")
+    await ends_well(user, engine, video_id)
+
+
+@pytest.mark.parametrize("deaf", ["gateway", "notifier"])
+async def test_an_end_that_was_forgotten(
+    user: User, stack: LocalStack, engine: Engine, documents: Documents, deaf: str
+) -> None:
+    title = f"End forgotten by {deaf}"
+    await engine.fault(title, {"kind": "file-slow", "bytesPerSecond": 300_000})
+    video_id = await ask(user.client, title)
+    await wait_for_stage(user.client, video_id, "transferring")
+    stack.pause(deaf)
+    await published(documents, "media", "assets", {"_id": video_id, "state": "ready"})
+    await forget(stack, deaf)
+    await ends_well(user, engine, video_id)
+
+
+async def test_a_deletion_that_was_forgotten(user: User, stack: LocalStack, documents: Documents) -> None:
+    video_id = await ask(user.client, "Forgotten deletion")
+    await wait_for_status(user.client, video_id, "ready")
+    stack.pause("media")
+    assert (await user.client.delete(f"/api/video/delete/{video_id}")).status_code == 200
+    await published(documents, "gateway", "videos", {"_id": video_id, "status": "deleted"})
+    await forget(stack, "media")
+    await published(documents, "media", "assets", {"_id": video_id, "erasedAt": {"$exists": True}})
+
+
+async def test_a_cancellation_that_was_forgotten(
+    user: User, stack: LocalStack, engine: Engine, documents: Documents
+) -> None:
+    title = "Forgotten cancellation"
+    await engine.fault(title, {"kind": "slow", "seconds": 60})
+    video_id = await ask(user.client, title)
+    await wait_for_stage(user.client, video_id, "rendering")
+    stack.pause("generator")
+    assert (await user.client.post(f"/api/video/cancel/{video_id}")).status_code == 202
+    await published(documents, "gateway", "videos", {"_id": video_id})
+    await forget(stack, "generator")
+    await published(documents, "generator", "workflows", {"videoId": video_id, "state": "cancelled"})
+    assert (await status_of(user.client, video_id))["stage"] == "cancelled"
