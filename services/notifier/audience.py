@@ -16,6 +16,7 @@ from services.notifier.store import LARGEST_SEQ, Store
 from services.notifier.stream import Stream
 from shared.contracts.wire import iso, utc_now
 from shared.wiring.metrics import Metrics
+from shared.wiring.sse import reconnect
 
 TICK_SECONDS = 1.0
 AUDIT_OVERLAP = timedelta(minutes=1)
@@ -123,7 +124,7 @@ class Audience:
         for channel in self._channels.values():
             for stream in list(channel.streams):
                 self._metrics.streams_cut.labels(reason="stopping").inc()
-                stream.finish(frames.reconnect(self._settings.stream_retry))
+                stream.finish(reconnect(self._settings.stream_retry))
 
     def _place(self, stream: Stream, channel: Channel, last_event_id: str | None) -> str | None:
         """Put the stream where its client left off; return why that is not possible, None where it is."""

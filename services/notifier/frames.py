@@ -1,7 +1,6 @@
 """What goes over a live stream, as bytes: server-sent events as the HTML standard defines them."""
 
 import json
-import random
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -26,9 +25,3 @@ def update(notification: Notification) -> bytes:
 def retry(after: timedelta) -> bytes:
     """Return the hint how long a client waits before it comes back."""
     return b"retry: %d\n\n" % (after.total_seconds() * 1000)
-
-
-def reconnect(after: timedelta) -> bytes:
-    """Return the farewell of a process that stops; the wait is spread so that clients do not all come at once."""
-    spread = after * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
-    return b"retry: %d\nevent: reconnect\ndata: {}\n\n" % (spread.total_seconds() * 1000)

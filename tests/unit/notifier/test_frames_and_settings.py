@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from services.notifier import frames
 from services.notifier.settings import NotifierSettings
+from shared.wiring.sse import reconnect
 from tests.unit.notifier.fake_store import notification
 
 
@@ -24,7 +25,7 @@ def test_an_event_without_an_id_leaves_the_clients_place_as_it_was() -> None:
 
 def test_hints_are_in_milliseconds_and_farewells_are_spread() -> None:
     assert frames.retry(timedelta(seconds=2)) == b"retry: 2000\n\n"
-    assert len({frames.reconnect(timedelta(seconds=2)) for _ in range(20)}) > 5
+    assert len({reconnect(timedelta(seconds=2)) for _ in range(20)}) > 5
 
 
 def test_durations_are_seconds_or_iso_8601(monkeypatch: pytest.MonkeyPatch) -> None:
