@@ -17,6 +17,7 @@ QUICK = {
     "workflow": {"WORKFLOW_PACE": "0", "WORKFLOW_FRAME_SIZE": "320x180"},
     "gateway": {"REANNOUNCE_AFTER": "3"},
 }
+os.environ.setdefault("KAFKA_FETCH_WAIT", "0.2")  # idle stacks then cost two fifths of what they cost at 0.05
 STORES = tuple(name for name in ENGINE_VARIABLES if name != "workflow")
 
 

@@ -20,6 +20,8 @@ class Credentials:
     webhook_secret: str = field(default_factory=_webhook_secret)
     s3_access_key: str = "reelway"
     s3_secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    admin_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    n8n_api_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     demo_email: str = "demo@example.com"
     demo_password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
 

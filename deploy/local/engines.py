@@ -13,7 +13,7 @@ from pathlib import Path
 
 from deploy.local import ready
 from deploy.local.processes import Program
-from deploy.local.site import MONGO_OPTIONS, REPOSITORY, Site, inherited, webhook_secret
+from deploy.local.site import MONGO_OPTIONS, REPOSITORY, Site, inherited, n8n_api_key, webhook_secret
 
 
 class EngineMissing(Exception):
@@ -110,6 +110,7 @@ def _workflow(site: Site) -> Program:
             "WORKFLOW_ERROR_URL": f"{site.url('gateway')}/api/webhook/workflow-error",
             "WORKFLOW_WEBHOOK_SECRET": webhook_secret(site),
             **_environment(site),
+            "WORKFLOW_API_KEY": n8n_api_key(site),
             "WORKFLOW_HOST": host,
             "WORKFLOW_PORT": port,
             "WORKFLOW_DATA_DIR": str(site.data("workflow")),

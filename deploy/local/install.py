@@ -34,6 +34,21 @@ Reelway needs Python 3.11 or newer; {python} is {version}. Name another one like
 
     make up PYTHON=python3.11"""
 
+# The first line of a script can't name a Python in a folder with a space, so a shell reads it first and hands it on:
+# its command in quotes is a text to Python.
+COMMAND = """\
+#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
+import sys
+
+sys.path.insert(0, {repository!r})
+
+from {module} import {function}
+
+sys.exit({function}())
+"""
+
 NO_VENV = """\
 {python} can't make a virtual environment: it has neither ensurepip nor pip. Install one and try again:
 
@@ -55,19 +70,22 @@ def main(arguments: list[str]) -> None:
 
 
 def install(sets: list[str]) -> None:
-    """Bring the lock sets into the venv, making it first where needed; returns at once if nothing changed."""
+    """Bring the lock sets and the project's own commands into the venv, making it first where needed.
+
+    Returns at once if nothing changed.
+    """
     STATE.mkdir(mode=0o700, exist_ok=True)
     LOG.parent.mkdir(mode=0o700, exist_ok=True)
     with (STATE / "install.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # `make up` and `make test` at the same time
         wanted = {name: fingerprint(lock_file(name)) for name in sets}
-        if PYTHON.exists() and wanted.items() <= installed().items():
-            return
-        with LOG.open("w") as log:
-            if not venv_is_sound():
-                make_venv(log)
-            install_requirements([lock_file(name) for name in sets], log)
-        STAMP.write_text(json.dumps({"venv": str(VENV), "sets": {**installed(), **wanted}}))
+        if not (PYTHON.exists() and wanted.items() <= installed().items()):
+            with LOG.open("w") as log:
+                if not venv_is_sound():
+                    make_venv(log)
+                install_requirements([lock_file(name) for name in sets], log)
+            STAMP.write_text(json.dumps({"venv": str(VENV), "sets": {**installed(), **wanted}}))
+        write_commands()
 
 
 def lock_file(name: str) -> Path:
@@ -121,6 +139,29 @@ def install_requirements(files: list[Path], log: TextIO) -> None:
     for line in output(command, log):
         progress.see(line)
     progress.finish()
+
+
+def write_commands() -> None:
+    """Put the commands that pyproject.toml names beside the venv's Python, where they are not there as they should be.
+
+    By hand, since installing the project itself would take a build tool, fetched past the hashes of the lock files.
+    """
+    for name, place in project_commands().items():
+        module, _, function = place.partition(":")
+        script = VENV / "bin" / name
+        content = COMMAND.format(python=PYTHON, repository=str(REPOSITORY), module=module, function=function)
+        if not script.exists() or script.read_text() != content:
+            script.write_text(content)
+            script.chmod(0o755)
+
+
+def project_commands() -> dict[str, str]:
+    """Return each command's name and what it runs, as module:function."""
+    import tomllib  # an older Python has to get as far as being told that it is too old
+
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    commands: dict[str, str] = project.get("scripts", {})
+    return commands
 
 
 def pip() -> list[str]:

@@ -29,5 +29,6 @@ def describe(stack: LocalStack) -> dict[str, object]:
         "services": {name: entry[name] for name in SERVICES},
         "engines": {name: entry[name] for name in ENGINE_VARIABLES},
         "webhookSecret": stack.webhook_secret,
+        "adminToken": stack.admin_token,
         "demo": {"email": stack.credentials.demo_email, "password": stack.credentials.demo_password},
     }

@@ -5,10 +5,13 @@ from functools import partial
 
 from deploy.local import ready
 from deploy.local.processes import Program
-from deploy.local.site import ENGINE_VARIABLES, REPOSITORY, SERVICES, Site, inherited
+from deploy.local.site import ENGINE_VARIABLES, REPOSITORY, SERVICES, Site, inherited, n8n_api_key
 
 WEBHOOK_PATHS = {"VIDEO_CREATION_WEBHOOK_URL": "create-video", "GENERATE_VIDEO_WEBHOOK_URL": "generate-video"}
 """Where the workflow engine takes its calls."""
+
+EMBEDDED_FETCH_SECONDS = 0.05
+"""The embedded broker holds an answer back for as long as it may, also when there is news meanwhile."""
 
 
 def service(site: Site, name: str) -> Program:
@@ -36,6 +39,7 @@ def defaults(site: Site, name: str) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "LOG_FORMAT": "console",
         "WEBHOOK_SECRETS": site.credentials.webhook_secret,
+        "ADMIN_TOKEN": site.credentials.admin_token,
         "PUBLIC_URL": site.url("gateway"),
         "FETCH_ALLOWED_NETWORKS": "127.0.0.0/8",
         f"{name.upper()}_HOST": "127.0.0.1",
@@ -48,6 +52,9 @@ def defaults(site: Site, name: str) -> dict[str, str]:
         }
     if "kafka" in site.engines:
         settings["KAFKA_IDEMPOTENCE"] = "false"
+        settings["KAFKA_FETCH_WAIT"] = str(EMBEDDED_FETCH_SECONDS)
+    if name == "generator" and "workflow" in site.engines:
+        settings["N8N_API_KEY"] = n8n_api_key(site)
     if name == "gateway":
         settings |= {
             "DEMO_EMAIL": site.credentials.demo_email,

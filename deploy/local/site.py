@@ -102,3 +102,13 @@ def inherited(site: Site) -> dict[str, str]:
 def webhook_secret(site: Site) -> str:
     """Return the secret that signs: the first of those in force."""
     return (site.environ.get("WEBHOOK_SECRETS") or site.credentials.webhook_secret).split(",")[0].strip()
+
+
+def admin_token(site: Site) -> str:
+    """Return the secret that /admin of every service asks for."""
+    return site.environ.get("ADMIN_TOKEN") or site.credentials.admin_token
+
+
+def n8n_api_key(site: Site) -> str:
+    """Return the key of the embedded workflow engine's API; one that is set is meant for a real n8n beside it, too."""
+    return site.environ.get("N8N_API_KEY") or site.credentials.n8n_api_key

@@ -18,7 +18,15 @@ from deploy.local.engines import engine
 from deploy.local.ports import free_ports
 from deploy.local.processes import Child, Program
 from deploy.local.services import service, settings
-from deploy.local.site import ENGINE_VARIABLES, PREFERRED_PORTS, SERVICES, Site, real_address, webhook_secret
+from deploy.local.site import (
+    ENGINE_VARIABLES,
+    PREFERRED_PORTS,
+    SERVICES,
+    Site,
+    admin_token,
+    real_address,
+    webhook_secret,
+)
 
 START_SECONDS = 120.0
 
@@ -100,6 +108,11 @@ class LocalStack:
     def webhook_secret(self) -> str:
         """The secret that n8n proves itself with."""
         return webhook_secret(self.site)
+
+    @property
+    def admin_token(self) -> str:
+        """The secret that /admin of every service asks for."""
+        return admin_token(self.site)
 
     def url(self, name: str) -> str:
         """Return the URL of a service or an engine; for Kafka host:port."""

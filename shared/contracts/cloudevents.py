@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from shared.contracts.events import BY_TYPE, ENVELOPE, CatalogItemRemoved, Event
 from shared.contracts.wire import iso
 
+RawHeaders = tuple[tuple[str, bytes | None], ...]
+
 
 class BadMessage(Exception):
     """A message that no repetition will make readable. `reason` is a short code for its dead letter."""
@@ -30,6 +32,13 @@ class Record:
     key: bytes
     headers: dict[str, str]
     value: bytes | None
+    raw_headers: RawHeaders = ()
+    """Headers that go on as they came, beside the others: they may be null, or no text at all."""
+
+    @property
+    def all_headers(self) -> list[tuple[str, bytes | None]]:
+        """Return the headers as clients take them."""
+        return [*((name, value.encode()) for name, value in self.headers.items()), *self.raw_headers]
 
 
 def encode(event: Event, source: str) -> Record:
@@ -70,7 +79,7 @@ def _fields(cls: type[Event], headers: Mapping[str, str], value: bytes | None) -
         return {"item": headers.get("ce_subject")}
     try:
         fields = json.loads(value or b"")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadMessage("unreadable_json", str(error)) from error
     if not isinstance(fields, dict):
         raise BadMessage("unreadable_body", "the body is no JSON object")

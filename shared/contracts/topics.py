@@ -8,6 +8,7 @@ RETENTION = timedelta(days=7)
 LARGEST_RECORD_BYTES = 2 * 1024 * 1024
 """What a dead letter may hold: the largest record brokers take by default, and the headers that explain it."""
 SERVICES = ("gateway", "generator", "media", "notifier")
+REDRIVE = ".redrive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,16 @@ def dead_letters(service: str) -> TopicSpec:
     return TopicSpec(f"{service}.dlq", partitions=1, retention=timedelta(days=30), largest_bytes=LARGEST_RECORD_BYTES)
 
 
+def redrives(service: str) -> TopicSpec:
+    """Return the topic on which dead letters come back to `service`: nobody else listens to it."""
+    return TopicSpec(f"{service}{REDRIVE}", partitions=1, largest_bytes=LARGEST_RECORD_BYTES)
+
+
+def is_redrive(name: str) -> bool:
+    """Return whether dead letters come back on the topic of that name."""
+    return name.endswith(REDRIVE)
+
+
 ALL: tuple[TopicSpec, ...] = (
     VIDEO_REQUESTS,
     VIDEO_CALLBACKS,
@@ -54,4 +65,5 @@ ALL: tuple[TopicSpec, ...] = (
     CATALOG,
     NOTIFICATIONS,
     *(dead_letters(service) for service in SERVICES),
+    *(redrives(service) for service in SERVICES),
 )

@@ -1,4 +1,8 @@
-"""What happens to a message whose handler raises: wait for infrastructure, retry, or give up into `<service>.dlq`."""
+"""What happens to a message whose handler raises: wait for infrastructure, retry, or give up into `<service>.dlq`.
+
+A dead letter that a person has sent back comes through here again: the same tries, and a dead letter again where they
+do not help. It may start paid work only where that person said so.
+"""
 
 import asyncio
 import time
@@ -13,32 +17,46 @@ from faststream import BaseMiddleware
 from faststream.exceptions import AckMessage, NackMessage
 from faststream.message import StreamMessage
 
-from shared.contracts.cloudevents import BadMessage, Record
+from shared.contracts.cloudevents import BadMessage
 from shared.contracts.events import BY_TYPE
-from shared.contracts.topics import dead_letters
-from shared.contracts.wire import iso, utc_now
+from shared.contracts.letters import dead_letter, letter_name, origin_of
+from shared.contracts.paid_work import may_start_paid_work
+from shared.contracts.topics import is_redrive
 from shared.delivery.leases import backoff
 from shared.delivery.outbox import Publish, PublishError
+from shared.delivery.streak import Streak
 from shared.wiring.metrics import Metrics
-from shared.wiring.mongo import database_is_away
+from shared.wiring.mongo import database_broke, database_is_away
 from shared.wiring.tracing import enter_trace
 
 MOST_TRIES = 5
 RETRY_FIRST, RETRY_MOST = timedelta(milliseconds=50), timedelta(seconds=1)
 AWAY_FIRST, AWAY_MOST = timedelta(milliseconds=200), timedelta(seconds=5)
+BROKEN_PAUSE_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
 
 Call = Callable[[Any], Awaitable[Any]]
+Message = StreamMessage[ConsumerRecord[Any, Any]]
 
 
 class DeliveryMiddleware:
     """Makes one `_Delivery` per message; holds what they share. FastStream calls it as a middleware factory."""
 
-    def __init__(self, service: str, publish: Publish, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        service: str,
+        publish: Publish,
+        metrics: Metrics,
+        streak: Streak,
+        takes_writes: Callable[[], Awaitable[bool]],
+    ) -> None:
+        """`takes_writes` says whether the database does, where an error of its own leaves that open."""
         self.service = service
         self.publish = publish
         self.metrics = metrics
+        self.streak = streak
+        self.takes_writes = takes_writes
         self.times_away = 0
 
     def __call__(self, message: Any | None, *, context: Any) -> "_Delivery":
@@ -52,42 +70,63 @@ class _Delivery(BaseMiddleware[Any, Any]):
     def __init__(self, message: Any | None, *, context: Any, shared: DeliveryMiddleware) -> None:
         super().__init__(message, context=context)
         self._shared = shared
+        self._tries = 0
 
-    async def consume_scope(self, call_next: Call, msg: StreamMessage[ConsumerRecord[Any, Any]]) -> Any:
+    async def consume_scope(self, call_next: Call, msg: Message) -> Any:
         """Call the handler; raise AckMessage after a dead letter and NackMessage where the message must come again."""
         record = msg.raw_message
         structlog.contextvars.bind_contextvars(
             topic=record.topic, event_type=msg.headers.get("ce_type"), event_id=msg.headers.get("ce_id")
         )
         enter_trace(msg.headers.get("traceparent"))
+        await self._stand_still_if_broken()
         began = time.perf_counter()
         try:
             result = await self._try(call_next, msg)
         except Exception as error:  # noqa: BLE001 - every failure ends in a wait or a dead letter
-            await self._give_up(record, error)
+            await self._give_up(msg, error)
         else:
-            self._count(msg, "handled")
+            self._handled(msg)
             return result
         finally:
             self._shared.metrics.event_seconds.labels(topic=record.topic).observe(time.perf_counter() - began)
         self._count(msg, "dead_letter")
         raise AckMessage
 
-    async def _try(self, call_next: Call, msg: StreamMessage[ConsumerRecord[Any, Any]]) -> Any:
-        for tries in range(1, MOST_TRIES + 1):
+    async def _stand_still_if_broken(self) -> None:
+        """Keep off the handlers what still comes until the consumers have stopped; none of it is acked."""
+        if self._shared.streak.broken.is_set():
+            await asyncio.sleep(BROKEN_PAUSE_SECONDS)
+            raise NackMessage
+
+    async def _try(self, call_next: Call, msg: Message) -> Any:
+        for self._tries in range(1, MOST_TRIES + 1):
             try:
+                self._refuse_paid_work(msg.raw_message)
                 result = await call_next(msg)
             except Exception as error:
-                if database_is_away(error) or isinstance(error, PublishError):
+                if await self._is_infrastructures_fault(error):
                     await self._wait_for_infrastructure(error)
-                if tries == MOST_TRIES or isinstance(error, BadMessage | ValidationError):
+                if self._tries == MOST_TRIES or isinstance(error, BadMessage | ValidationError):
                     raise
-                log.warning("event.failed", tries=tries, error=repr(error))
-                await asyncio.sleep(backoff(tries, first=RETRY_FIRST, most=RETRY_MOST).total_seconds())
+                log.warning("event.failed", tries=self._tries, error=repr(error))
+                await asyncio.sleep(backoff(self._tries, first=RETRY_FIRST, most=RETRY_MOST).total_seconds())
             else:
                 self._shared.times_away = 0
                 return result
         raise AssertionError("unreachable")
+
+    async def _is_infrastructures_fault(self, error: Exception) -> bool:
+        if database_is_away(error) or isinstance(error, PublishError):
+            return True
+        return database_broke(error) and not await self._shared.takes_writes()
+
+    def _refuse_paid_work(self, record: ConsumerRecord[Any, Any]) -> None:
+        if not is_redrive(record.topic):
+            return
+        origin = origin_of(record)
+        if not origin.paid_work_allowed and may_start_paid_work(self._shared.service, origin, record.value):
+            raise BadMessage("paid_work_not_allowed", "redriven without leave to start a paid generation")
 
     async def _wait_for_infrastructure(self, error: Exception) -> None:
         """Never the message's fault: wait a little, then have it delivered again."""
@@ -97,45 +136,40 @@ class _Delivery(BaseMiddleware[Any, Any]):
         await asyncio.sleep(wait.total_seconds())
         raise NackMessage
 
-    async def _give_up(self, record: ConsumerRecord[Any, Any], error: Exception) -> None:
-        """Publish the original to the dead letter topic; where that fails, nothing is acked."""
+    async def _give_up(self, msg: Message, error: Exception) -> None:
+        """Publish the original to the dead letter topic; where that fails or must not be, nothing is acked."""
         if isinstance(error, NackMessage):
             raise error
+        record, origin = msg.raw_message, origin_of(msg.raw_message)
         reason = error.reason if isinstance(error, BadMessage) else type(error).__name__
-        log.error("event.dead_letter", reason=reason, error=repr(error), offset=record.offset)
+        counts = not is_redrive(record.topic)  # a person's second try with old ones says nothing about what comes now
+        name, streak = letter_name(origin, record.value), self._shared.streak
+        if counts and streak.breaks(record.topic, _known_type(msg), name, reason):
+            await self._stand_still_if_broken()
+        log.error("event.dead_letter", reason=reason, error=repr(error), offset=origin.offset)
         try:
-            await self._shared.publish(self._dead_letter(record, reason, error))
+            await self._shared.publish(
+                dead_letter(self._shared.service, record, reason=reason, error=error, attempts=self._tries)
+            )
         except PublishError as failure:
             await self._wait_for_infrastructure(failure)
-        self._shared.metrics.dead_letters.labels(topic=record.topic, reason=reason).inc()
+        self._shared.metrics.dead_letters.labels(topic=origin.topic, reason=reason).inc()
+        if counts:
+            streak.gave_up(record.topic, _known_type(msg), name)
 
-    def _dead_letter(self, record: ConsumerRecord[Any, Any], reason: str, error: Exception) -> Record:
-        """Return the record for people: original bytes, key and readable headers, and where it came from."""
-        original = {
-            f"original_{name}": (value or b"").decode(errors="backslashreplace") for name, value in record.headers
-        }
-        return Record(
-            topic=dead_letters(self._shared.service).name,
-            key=record.key or b"",
-            value=record.value,
-            headers={
-                **original,
-                "dlq_reason": reason,
-                "dlq_error": repr(error)[:1000],
-                "dlq_handler": self._shared.service,
-                "dlq_attempts": str(MOST_TRIES if not isinstance(error, BadMessage) else 1),
-                "dlq_topic": record.topic,
-                "dlq_partition": str(record.partition),
-                "dlq_offset": str(record.offset),
-                "dlq_time": iso(utc_now()),
-            },
-        )
+    def _handled(self, msg: Message) -> None:
+        self._count(msg, "handled")
+        self._shared.streak.handled(msg.raw_message.topic, _known_type(msg))
 
-    def _count(self, msg: StreamMessage[ConsumerRecord[Any, Any]], outcome: str) -> None:
-        named = msg.headers.get("ce_type", "")
-        labels = {
-            "topic": msg.raw_message.topic,
-            "type": named if named in BY_TYPE else "other",
-            "outcome": outcome,
-        }
-        self._shared.metrics.events_handled.labels(**labels).inc()
+    def _count(self, msg: Message, outcome: str) -> None:
+        topic = msg.raw_message.topic
+        type_name = _known_type(msg) or "other"
+        self._shared.metrics.events_handled.labels(topic=topic, type=type_name, outcome=outcome).inc()
+        if is_redrive(topic):
+            self._shared.metrics.redriven.labels(topic=origin_of(msg.raw_message).topic, outcome=outcome).inc()
+
+
+def _known_type(msg: Message) -> str:
+    """Return the event's type; nothing where no code of ours knows it, since anyone can write anything there."""
+    named = msg.headers.get("ce_type", "")
+    return named if named in BY_TYPE else ""

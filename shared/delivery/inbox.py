@@ -2,13 +2,15 @@
 
 A handler takes one event, does one small idempotent write and returns; then the message is acked. What a handler
 raises decides: a database or broker that is away makes the consumer wait and ask again, for as long as it takes;
-anything else is tried MOST_TRIES times and becomes a dead letter with its original bytes.
+anything else is tried MOST_TRIES times and becomes a dead letter with its original bytes. Dead letters that a person
+sends back arrive on a topic of the service's own and go to the handler of the topic they first stood on.
 """
 
 import dataclasses
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -20,16 +22,20 @@ from faststream.message import StreamMessage
 
 from shared.contracts.cloudevents import BadMessage, decode
 from shared.contracts.events import BY_TYPE, Event
-from shared.contracts.topics import TopicSpec
+from shared.contracts.letters import origin_of, readable
+from shared.contracts.topics import TopicSpec, redrives
+from shared.wiring.kafka_headers import read_any_header
 from shared.wiring.metrics import Metrics
 from shared.wiring.settings import CommonSettings
 
 Handler = Callable[[Any], Awaitable[None]]
+Filter = Callable[[StreamMessage[Any]], bool]
+
+LONGEST_TYPE = 100
 
 CONSUMER: dict[str, Any] = {
     "session_timeout_ms": 6000,
     "heartbeat_interval_ms": 1000,
-    "fetch_max_wait_ms": 50,
 }
 
 log = structlog.get_logger(__name__)
@@ -37,6 +43,7 @@ log = structlog.get_logger(__name__)
 
 def consumer_broker(settings: CommonSettings, service: str) -> KafkaBroker:
     """Return a FastStream broker that only consumes; nothing connects until it is started."""
+    read_any_header()
     return KafkaBroker(
         settings.kafka_bootstrap_servers.split(","),
         client_id=f"reelway-{service}",
@@ -52,12 +59,12 @@ def consumer_broker(settings: CommonSettings, service: str) -> KafkaBroker:
 
 
 async def _parse(record: ConsumerRecord[Any, Any], original: Callable[[Any], Awaitable[KafkaMessage]]) -> KafkaMessage:
-    """Parse hostile headers too: where one can't be read, none is, and the message ends as a dead letter."""
-    try:
-        readable = [(name, value.decode().encode()) for name, value in record.headers]
-    except (AttributeError, UnicodeDecodeError):
-        readable = []
-    message = await original(dataclasses.replace(record, headers=readable))
+    """Parse hostile headers too: where one can't be read, none is, and the message ends as a dead letter.
+
+    The headers are those the message had where it first stood; the record stays what it is, for its ack.
+    """
+    headers = [(name, value.encode()) for name, value in readable(origin_of(record).headers).items()]
+    message = await original(dataclasses.replace(record, headers=headers))
     message.raw_message = record
     return message
 
@@ -66,43 +73,66 @@ async def _decode(message: StreamMessage[Any]) -> Event:
     return decode(message.headers, message.raw_message.value)
 
 
+async def _only_first_place(message: StreamMessage[Any]) -> tuple[str, str]:
+    return _first_place(message)
+
+
 async def _undecoded(message: StreamMessage[Any]) -> str:
     return str(message.headers.get("ce_type", ""))
 
 
-def _of_type(name: str) -> Callable[[StreamMessage[Any]], bool]:
+def _of_type(name: str) -> Filter:
     return lambda message: message.headers.get("ce_type") == name
+
+
+def _came_from(topic: TopicSpec, name: str) -> Filter:
+    return lambda message: _first_place(message) == (topic.name, name)
+
+
+def _first_place(message: StreamMessage[Any]) -> tuple[str, str]:
+    """Return the topic that the message first stood on, and its type."""
+    return origin_of(message.raw_message).topic, message.headers.get("ce_type", "")
 
 
 class Inbox:
     """Registers a service's handlers: one consumer per topic, in a group of the service's own."""
 
-    def __init__(self, broker: KafkaBroker, service: str, metrics: Metrics) -> None:
+    def __init__(self, broker: KafkaBroker, service: str, metrics: Metrics, fetch_wait: timedelta) -> None:
+        """`fetch_wait` is how long a broker may hold back the answer that nothing is there."""
         self._broker = broker
         self._service = service
         self._metrics = metrics
+        self._options: dict[str, Any] = {
+            **CONSUMER,
+            "fetch_max_wait_ms": int(fetch_wait.total_seconds() * 1000),
+            "no_reply": True,  # else a message with a reply_to header is answered, fails at that, and comes for ever
+        }
+        self._redriven: LogicSubscriber[Any] | None = None
+        self._listened: set[tuple[str, str]] = set()
 
     def on(self, topic: TopicSpec, *handlers: Handler) -> None:
         """Handle `topic`'s events with the handler whose annotation names the event's type.
 
-        A known type that nobody here listens to is passed over; an unknown type is counted and passed over.
+        A known type that nobody here listens to is passed over; an unknown type is counted, and a dead letter: a newer
+        version can have it back.
         """
-        self._register(
-            self._broker.subscriber(
-                topic.name,
-                group_id=f"{self._service}.{topic.name}",
-                ack_policy=AckPolicy.NACK_ON_ERROR,
-                auto_offset_reset="earliest",
-                **CONSUMER,
-            ),
-            topic,
-            handlers,
+        subscriber = self._broker.subscriber(
+            topic.name,
+            group_id=f"{self._service}.{topic.name}",
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            auto_offset_reset="earliest",
+            **self._options,
         )
+        self._register(subscriber, topic, handlers)
+        self._register_redriven(topic, handlers)
 
     def on_every_replica(self, topic: TopicSpec, *handlers: Handler) -> None:
-        """Handle `topic`'s news from now on in each replica, without group or acks: for wake-ups only."""
+        """Handle `topic`'s news from now on in each replica, without group or acks: for wake-ups only.
+
+        What of it ends as a dead letter is of no use later, and does not come back to these handlers.
+        """
         subscriber = self._broker.subscriber(
-            topic.name, ack_policy=AckPolicy.MANUAL, auto_offset_reset="latest", **CONSUMER
+            topic.name, ack_policy=AckPolicy.MANUAL, auto_offset_reset="latest", **self._options
         )
         self._register(subscriber, topic, handlers)
 
@@ -111,16 +141,54 @@ class Inbox:
             subscriber(handler, filter=_of_type(event_type(handler).__name__))
         subscriber(self._pass_over(topic), decoder=_undecoded)
 
+    def _register_redriven(self, topic: TopicSpec, handlers: tuple[Handler, ...]) -> None:
+        redriven = self._listen_to_redrives()
+        for handler in handlers:
+            name = event_type(handler).__name__
+            redriven(handler, filter=_came_from(topic, name))
+            self._listened.add((topic.name, name))
+
+    def _listen_to_redrives(self) -> LogicSubscriber[Any]:
+        """Return the consumer of dead letters that come back: of this service only, and to all its handlers."""
+        if self._redriven is None:
+            topic = redrives(self._service)
+            self._redriven = self._broker.subscriber(
+                topic.name,
+                group_id=topic.name,
+                ack_policy=AckPolicy.NACK_ON_ERROR,
+                auto_offset_reset="earliest",
+                description="Dead letters of this service that come back to it, each to its topic's own handler.",
+                **{**self._options, "fetch_max_wait_ms": 500},
+            )
+            self._redriven(
+                self._pass_redriven_over,
+                filter=lambda message: _first_place(message) not in self._listened,
+                decoder=_only_first_place,
+            )
+        return self._redriven
+
     def _pass_over(self, topic: TopicSpec) -> Callable[[str], Awaitable[None]]:
         async def pass_over(type_name: str) -> None:
             """Let events pass that this service does not listen to."""
-            if not type_name:
-                raise BadMessage("no_type", "no readable ce_type header")
-            if type_name not in BY_TYPE:
+            if type_name and type_name not in BY_TYPE:
                 self._metrics.unknown_events.labels(topic=topic.name).inc()
-                log.warning("event.unknown_type", type=type_name)
+            _require_known(type_name)
 
         return pass_over
+
+    async def _pass_redriven_over(self, place: tuple[str, str]) -> None:
+        """Let pass what this version would have passed over at first; give up again what it still can't tell."""
+        topic, type_name = place
+        _require_known(type_name)
+        if all(topic != listened for listened, _ in self._listened):
+            raise BadMessage("no_handler", f"nobody here listens to {topic}")
+
+
+def _require_known(type_name: str) -> None:
+    if not type_name:
+        raise BadMessage("no_type", "no readable ce_type header")
+    if type_name not in BY_TYPE:
+        raise BadMessage("unknown_type", type_name[:LONGEST_TYPE])
 
 
 def event_type(handler: Handler) -> type[Event]:

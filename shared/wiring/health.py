@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 
 from shared.wiring.metrics import Metrics
 
+
+class Unready(Exception):
+    """A probe's finding, in words that anyone may read."""
+
+
 Probe = Callable[[], Awaitable[None]]
 PROBE_SECONDS = 2.0
 PROBE_EVERY_SECONDS = 2.0
@@ -60,6 +65,8 @@ class Health:
             async with asyncio.timeout(PROBE_SECONDS):
                 await dependency.probe()
             dependency.problem = None
+        except Unready as finding:
+            dependency.problem = str(finding)
         except Exception as error:  # noqa: BLE001 - whatever a probe raises is the finding
             dependency.problem = type(error).__name__
         self.metrics.dependency_up.labels(dependency=dependency.name).set(dependency.problem is None)

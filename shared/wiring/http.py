@@ -89,6 +89,14 @@ def failure(error: ApiError) -> JSONResponse:
 
 def make_app(title: str, metrics: Metrics, health: Health, lifespan: Lifespan) -> FastAPI:
     """Return an application with the envelope, the limits and /health/live, /health/ready and /metrics."""
+    app = bare_app(title, lifespan)
+    app.add_middleware(Observed, metrics=metrics)
+    _add_ops(app, metrics, health)
+    return app
+
+
+def bare_app(title: str, lifespan: Lifespan | None = None) -> FastAPI:
+    """Return an application with the envelope and the limit of bodies, and without any route."""
     app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     answer_refusal(app, ApiError, lambda error: error)
     answer_refusal(app, RequestValidationError, _invalid)
@@ -96,8 +104,6 @@ def make_app(title: str, metrics: Metrics, health: Health, lifespan: Lifespan) -
     app.add_exception_handler(PyMongoError, _database_error)
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
-    app.add_middleware(Observed, metrics=metrics)
-    _add_ops(app, metrics, health)
     return app
 
 

@@ -15,6 +15,7 @@ from shared.contracts.topics import ALL, LARGEST_RECORD_BYTES, TopicSpec
 from shared.delivery.outbox import PublishError
 from shared.wiring.metrics import Metrics
 from shared.wiring.settings import CommonSettings
+from shared.wiring.tracing import current_traceparent
 from shared.wiring.tripwire import Tripwire
 
 WATCH_SECONDS = 2.0
@@ -46,6 +47,7 @@ class KafkaLink:
         self._producer: AIOKafkaProducer | None = None
         self._tripwire: Tripwire | None = None
         self._consuming = False
+        self._may_consume = True
         self._broken = False
 
     @property
@@ -54,8 +56,8 @@ class KafkaLink:
         return self._producer is not None and not cut and not self._broken
 
     async def probe(self) -> None:
-        """Return while the brokers answer and the consumers have joined their groups. Raises BrokerAwayError."""
-        if not (self._connected and self._consuming):
+        """Return while the brokers answer and the consumers, if any, are in their groups. Raises BrokerAwayError."""
+        if not self._connected or (self._may_consume and not self._consuming):
             raise BrokerAwayError
 
     async def publish(self, record: Record) -> None:
@@ -63,10 +65,9 @@ class KafkaLink:
         if self._producer is None or self._tripwire is None or not self._connected:
             raise PublishError("not connected")
         tripwire = self._tripwire
-        headers = [(name, value.encode()) for name, value in record.headers.items()]
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
-                await self._producer.send_and_wait(record.topic, record.value, record.key, headers=headers)
+                await self._producer.send_and_wait(record.topic, record.value, record.key, headers=record.all_headers)
         except MessageSizeTooLargeError as error:
             raise PublishError(repr(error)) from error  # the record's fault: the connection is well
         except (KafkaError, TimeoutError, OSError) as error:
@@ -80,8 +81,9 @@ class KafkaLink:
 
     async def send(self, event: Event) -> None:
         """Publish an event that needs no outbox; where Kafka is away it is lost and that is all right."""
+        traced = event.model_copy(update={"traceparent": event.traceparent or current_traceparent()})
         with contextlib.suppress(PublishError):
-            await self.publish(encode(event, self._service))
+            await self.publish(encode(traced, self._service))
 
     async def run(self) -> None:
         """Connect and watch until cancelled, then stop the consumers and flush the producer."""
@@ -130,9 +132,10 @@ class KafkaLink:
         self._producer = producer
         await producer.start()
         self._broken = False
-        await self._consumers.connect()
-        await asyncio.gather(*(subscriber.start() for subscriber in self._consumers.subscribers))
-        self._consuming = True
+        if self._may_consume:
+            await self._consumers.connect()
+            await asyncio.gather(*(subscriber.start() for subscriber in self._consumers.subscribers))
+            self._consuming = True
         log.info("kafka.connected")
 
     async def _disconnect(self) -> None:
@@ -148,6 +151,11 @@ class KafkaLink:
         if self._tripwire is not None and self._tripwire.worn:
             worn, self._tripwire = self._tripwire, await Tripwire.lay(self._servers)
             await worn.close()
+
+    async def consume_no_more(self) -> None:
+        """Stop taking messages until the process is started anew; publishing goes on."""
+        self._may_consume = False
+        await self.stop_consuming()
 
     async def stop_consuming(self) -> None:
         """Stop taking messages; the one being handled is finished first."""

@@ -54,6 +54,10 @@ class Metrics:
         self.dispatches = counter("dispatches_total", "Calls to the workflow engine", "workflow", "outcome")
         self.dispatch_seconds = histogram("dispatch_seconds", "Time the workflow engine took to answer", "workflow")
         self.callbacks = counter("callbacks_total", "Callbacks judged", "purpose", "outcome")
+        self.engine_answers = counter("engine_answers_total", "What n8n said of an attempt when asked", "said")
+        self.reconciled = counter("reconciled_total", "Attempts that asking n8n moved on", "outcome")
+        self.run_stops = counter("run_stops_total", "Unwanted runs that n8n was asked to stop", "outcome")
+        self.stuck_attempts = gauge("stuck_attempts", "Attempts unknown or beyond their first deadline", "reason")
 
         # media
         self.transfers = counter("transfers_total", "Transfers ended", "outcome")

@@ -9,11 +9,14 @@ from pymongo.errors import (
     ConnectionFailure,
     ExecutionTimeout,
     NetworkTimeout,
+    OperationFailure,
     PyMongoError,
     WaitQueueTimeoutError,
-    WTimeoutError,
+    WriteConcernError,
 )
 from pymongo.write_concern import WriteConcern
+
+from shared.contracts.wire import utc_now
 
 SERVER_SELECTION_SECONDS = 3.0
 ANSWER_SECONDS = 10.0
@@ -24,16 +27,40 @@ _AWAY = (
     ExecutionTimeout,
     NetworkTimeout,
     WaitQueueTimeoutError,
-    WTimeoutError,
+    WriteConcernError,
 )
+
+# MongoDB's src/mongo/base/error_codes.yml: what its operators must mend, whatever the write was.
+_AWAY_CODES = frozenset(
+    {
+        6,  # HostUnreachable
+        7,  # HostNotFound
+        13,  # Unauthorized
+        18,  # AuthenticationFailed
+        89,  # NetworkTimeout
+        133,  # FailedToSatisfyReadPreference
+        134,  # ReadConcernMajorityNotAvailableYet
+        262,  # ExceededTimeLimit
+        9001,  # SocketException
+        14031,  # OutOfDiskSpace
+    }
+)
+_UNCLEAR_CODES = frozenset({1, 8})  # InternalError, UnknownError: a full disk, or a document it chokes on
 
 
 def database_is_away(error: BaseException) -> bool:
     """Return whether `error` says that the database can't serve now, as opposed to a write it refuses."""
+    if isinstance(error, OperationFailure) and error.code in _AWAY_CODES:
+        return True
     return isinstance(error, _AWAY) or (
         isinstance(error, PyMongoError)
         and (error.has_error_label("RetryableWriteError") or error.has_error_label("TransientTransactionError"))
     )
+
+
+def database_broke(error: BaseException) -> bool:
+    """Return whether the database failed at a write without saying whose fault that is; another write may tell."""
+    return isinstance(error, OperationFailure) and error.code in _UNCLEAR_CODES
 
 
 class Mongo:
@@ -56,6 +83,14 @@ class Mongo:
     async def ping(self) -> None:
         """Return when the database answers. Raises PyMongoError."""
         await self.client.admin.command("ping")
+
+    async def takes_writes(self) -> bool:
+        """Return whether a write that nothing can be wrong with succeeds."""
+        try:
+            await self.database["probe"].update_one({"_id": "write"}, {"$set": {"at": utc_now()}}, upsert=True)
+        except PyMongoError:
+            return False
+        return True
 
     async def close(self) -> None:
         """Close every connection."""

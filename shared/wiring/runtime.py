@@ -14,7 +14,9 @@ from pymongo.asynchronous.collection import AsyncCollection
 from shared.delivery.deadletters import DeliveryMiddleware
 from shared.delivery.inbox import Inbox, consumer_broker
 from shared.delivery.leases import Work, Workers
+from shared.delivery.letterbox import LetterBox
 from shared.delivery.outbox import Document, Outbox
+from shared.delivery.streak import Streak
 from shared.wiring.health import Health
 from shared.wiring.kafka import KafkaLink
 from shared.wiring.metrics import Metrics
@@ -38,13 +40,17 @@ class Runtime:
 
     def __init__(self, service: str, settings: CommonSettings, mongo_url: str) -> None:
         self.service = service
+        self._servers = settings.kafka_bootstrap_servers
         self.metrics = Metrics()
         self.health = Health(self.metrics)
         self.mongo = Mongo(mongo_url, service)
         self.consumers = consumer_broker(settings, service)
         self.kafka = KafkaLink(settings, service, self.metrics, self.consumers)
-        self.consumers.add_middleware(DeliveryMiddleware(service, self.kafka.publish, self.metrics))
-        self.inbox = Inbox(self.consumers, service, self.metrics)
+        self.streak = Streak(settings.dead_letters_in_a_row, self.metrics)
+        self.consumers.add_middleware(
+            DeliveryMiddleware(service, self.kafka.publish, self.metrics, self.streak, self.mongo.takes_writes)
+        )
+        self.inbox = Inbox(self.consumers, service, self.metrics, settings.kafka_fetch_wait)
         self._outboxes: list[Outbox] = []
         self._workers: list[Workers] = []
         self._loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
@@ -70,15 +76,20 @@ class Runtime:
         self._workers.append(workers)
         return workers
 
+    def letter_box(self) -> LetterBox:
+        """Return what reads this service's dead letters and sends them back, to be entered."""
+        return LetterBox(self._servers, self.service, self.kafka.publish)
+
     def also_run(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run `loop` (endless) from the end of the preparation until the stop."""
         self._loops.append(loop)
 
     def watch_dependencies(self, *, kafka_required: bool) -> None:
-        """Probe the database (always needed) and Kafka."""
+        """Probe the database (always needed), Kafka, and whether the handlers work at all."""
         self.health.watch("database", self.mongo.ping, required=True)
         self.health.watch("preparation", self._probe_preparation, required=True)
         self.health.watch("kafka", self.kafka.probe, required=kafka_required)
+        self.health.watch("handlers", self.streak.probe, required=True)
 
     def say_stopping(self) -> None:
         """Mark the process as no longer ready; called at the stop signal."""
@@ -100,15 +111,20 @@ class Runtime:
     async def _live(self, prepare: Prepare) -> None:
         await self._prepare(prepare)
         link = self._start(self.kafka.run())
+        breaking = self._start(self._stop_consuming_when_broken())
         sweeps = [self._start(outbox.run()) for outbox in self._outboxes]
         work = [self._start(loop()) for loop in (*(w.run for w in self._workers), *self._loops)]
         try:
             await asyncio.wait({link, *sweeps, *work})  # for ever: unlike gather it leaves the order of ending to us
         finally:
             await self.kafka.stop_consuming()
-            await _end(*work)
+            await _end(breaking, *work)
             await self._flush()
             await _end(*sweeps, link)
+
+    async def _stop_consuming_when_broken(self) -> None:
+        await self.streak.broken.wait()
+        await self.kafka.consume_no_more()
 
     async def _prepare(self, prepare: Prepare) -> None:
         while not self._prepared:

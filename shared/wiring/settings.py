@@ -3,8 +3,10 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.access.admin import SHORTEST
 
 
 def _split(value: object) -> object:
@@ -35,10 +37,31 @@ class CommonSettings(BaseSettings):
     kafka_bootstrap_servers: str = Field(default="127.0.0.1:9092", description="host:port of one or more brokers.")
     kafka_idempotence: bool = Field(default=True, description="Off where the broker has no idempotent producer.")
     kafka_replication_factor: int = Field(default=1, ge=1, description="For topics that are made.")
+    kafka_fetch_wait: Duration = Field(
+        default=timedelta(seconds=0.5),
+        gt=timedelta(0),
+        description="How long a broker may hold back the answer that there is nothing new. Kafka answers news at once.",
+    )
+    dead_letters_in_a_row: int = Field(
+        default=20,
+        ge=0,
+        description="After so many dead letters in a row a service stops consuming and is not ready; 0: never.",
+    )
+    admin_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="The secret of /admin on each service's own port, 16 characters or more; off without it.",
+    )
     log_format: Literal["json", "console"] = Field(default="json", description="`json`, or `console` for reading.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`."
     )
+
+    @field_validator("admin_token")
+    @classmethod
+    def _not_to_be_guessed(cls, token: SecretStr) -> SecretStr:
+        if 0 < len(token.get_secret_value()) < SHORTEST:
+            raise ValueError(f"ADMIN_TOKEN must have {SHORTEST} characters or more")
+        return token
 
 
 class StorageSettings(CommonSettings):

@@ -23,6 +23,8 @@ WORDS = {
     "less_than_equal": "This must be {le} or less.",
     "literal_error": "This must be {expected}.",
     "enum": "This must be {expected}.",
+    "extra_forbidden": "There is no such field here.",
+    "timezone_aware": "Add a time zone: Z for UTC.",
 }
 """Pydantic's error types (its docs, "Validation Errors") and what people read instead; {names} are of its `ctx`."""
 

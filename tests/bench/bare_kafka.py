@@ -6,7 +6,8 @@ import uuid
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from shared.delivery.inbox import CONSUMER as CONSUMER_SETTINGS
+from deploy.local.services import EMBEDDED_FETCH_SECONDS
+from shared.delivery.inbox import CONSUMER
 from tests.bench.figures import BrokenRun
 
 BARE_TOPIC = "bench.bare"
@@ -24,7 +25,8 @@ class BareKafka:
             group_id="bench.bare",
             auto_offset_reset="earliest",
             enable_auto_commit=False,
-            **CONSUMER_SETTINGS,
+            **CONSUMER,
+            fetch_max_wait_ms=int(EMBEDDED_FETCH_SECONDS * 1000),
         )
 
     async def __aenter__(self) -> "BareKafka":

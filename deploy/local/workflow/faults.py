@@ -116,6 +116,12 @@ class CallbackAuth(BaseFault):
     auth: Literal["secret", "signature", "wrong-token", "wrong-secret", "wrong-signature", "none"]
 
 
+class CannotStop(BaseFault):
+    """Answer a stop as an n8n that has no such call: 404."""
+
+    kind: Literal["cannot-stop"]
+
+
 class FileNotVideo(FileFault):
     """Serve a text page under the video's name."""
 
@@ -181,7 +187,7 @@ class FileRedirect(FileFault):
 
 Fault = Annotated[
     Refuse | StartedError | StartedTimeout | StartedCut | NoExecutionId | AnswerLast | Slow | Fail
-    | CallbackTwice | CallbackNever | CompleteBeforeProgress | ErrorAfterComplete | CallbackAuth
+    | CallbackTwice | CallbackNever | CompleteBeforeProgress | ErrorAfterComplete | CallbackAuth | CannotStop
     | FileNotVideo | FileTruncated | FileCut | FileChunked | FileNoRange | FileTooLarge | FileSlow
     | FileError | FileRedirect,
     Field(discriminator="kind"),

@@ -1,17 +1,24 @@
-"""The part of n8n's public API that tells about executions: /api/v1/executions."""
+"""The part of n8n's public API that tells about executions and stops them: /api/v1/executions."""
 
+import base64
 import hmac
-from collections.abc import Iterable
+import json
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import JSONResponse
 
 from deploy.local.workflow.engine import Engine
-from deploy.local.workflow.executions import Execution, ExecutionStore, Status, iso
+from deploy.local.workflow.execution_data import data_of
+from deploy.local.workflow.executions import Execution, ExecutionStore, iso
+from deploy.local.workflow.fault_book import FaultBook
+from deploy.local.workflow.faults import CannotStop
+from deploy.local.workflow.files import VideoFiles
 from deploy.local.workflow.settings import WorkflowSettings
 from deploy.local.workflow.webhooks import WORKFLOWS
+
+Asked = Literal["canceled", "crashed", "error", "new", "running", "success", "unknown", "waiting"]
 
 _MOST_PER_PAGE = 250
 
@@ -20,7 +27,13 @@ class Unauthorized(Exception):
     """The X-N8N-API-KEY header is missing or wrong; the message says which."""
 
 
-def n8n_routes(settings: WorkflowSettings, store: ExecutionStore, engine: Engine) -> APIRouter:
+class BadCursor(Exception):
+    """A cursor that this API did not give out."""
+
+
+def n8n_routes(
+    settings: WorkflowSettings, store: ExecutionStore, engine: Engine, book: FaultBook, files: VideoFiles
+) -> APIRouter:
     """Return the routes of the public API; the key is asked for when one is set."""
     key = settings.api_key.get_secret_value() if settings.api_key else None
 
@@ -33,32 +46,39 @@ def n8n_routes(settings: WorkflowSettings, store: ExecutionStore, engine: Engine
     router = APIRouter(prefix="/api/v1/executions", dependencies=[Depends(authorised)])
     IncludeData = Annotated[bool, Query(alias="includeData")]
 
+    def shown(execution: Execution, include_data: bool) -> dict[str, Any]:
+        data = {"data": data_of(execution, files)} if include_data else {}
+        return as_n8n_shows(execution) | data
+
     @router.get("")
     async def many(
-        status: Status | None = None,
+        status: Asked | None = None,
         workflow_id: Annotated[str | None, Query(alias="workflowId")] = None,
         limit: Annotated[int, Query(ge=1, le=_MOST_PER_PAGE)] = 100,
-        cursor: int | None = None,
+        cursor: str | None = None,
         include_data: IncludeData = False,
     ) -> dict[str, Any]:
+        before = None if cursor is None else _last_id(cursor)
         found = (
             one
             for one in store.newest_first()
-            if (status is None or one.status == status)
+            if _is_listed(one, status)
             and (workflow_id is None or WORKFLOWS.get(one.workflow) == workflow_id)
-            and (cursor is None or int(one.id) < cursor)
+            and (before is None or int(one.id) < before)
         )
-        return _page(found, limit, include_data)
+        page = list(islice(found, limit + 1))
+        next_cursor = _cursor(page[limit - 1], limit) if len(page) > limit else None
+        return {"data": [shown(one, include_data) for one in page[:limit]], "nextCursor": next_cursor}
 
     @router.get("/{execution_id}")
     async def one(execution_id: str, include_data: IncludeData = False) -> JSONResponse:
         execution = store.get(execution_id)
-        return _not_found() if execution is None else JSONResponse(as_n8n_shows(execution, include_data))
+        return _not_found() if execution is None else JSONResponse(shown(execution, include_data))
 
     @router.post("/{execution_id}/stop")
     async def stop(execution_id: str) -> JSONResponse:
         execution = store.get(execution_id)
-        if execution is None:
+        if execution is None or book.strike(CannotStop, execution.names) is not None:
             return _not_found()
         if execution.status != "running":
             message = (
@@ -66,17 +86,15 @@ def n8n_routes(settings: WorkflowSettings, store: ExecutionStore, engine: Engine
             )
             return JSONResponse({"message": message}, 500)
         await engine.cancel(execution)
-        return JSONResponse(as_n8n_shows(execution, include_data=False))
+        names = ("mode", "startedAt", "stoppedAt", "finished", "status")
+        return JSONResponse({name: as_n8n_shows(execution)[name] for name in names})
 
     return router
 
 
-def as_n8n_shows(execution: Execution, include_data: bool) -> dict[str, Any]:
-    """Return an execution in n8n's shape; `include_data` adds what went in and what came out.
-
-    The addresses to call back are left out: they carry tokens.
-    """
-    shown: dict[str, Any] = {
+def as_n8n_shows(execution: Execution) -> dict[str, Any]:
+    """Return an execution in n8n's shape, without its data."""
+    return {
         "id": execution.id,
         "finished": execution.status == "success",
         "mode": "webhook",
@@ -88,29 +106,22 @@ def as_n8n_shows(execution: Execution, include_data: bool) -> dict[str, Any]:
         "workflowId": WORKFLOWS.get(execution.workflow),
         "waitTill": None,
     }
-    return shown | {"data": _data(execution)} if include_data else shown
 
 
-def _data(execution: Execution) -> dict[str, Any]:
-    call = {"headers": execution.headers, "params": {}, "query": {}, "body": execution.fields}
-    run_data = {"Webhook": _node(call)}
-    if execution.result is not None:
-        run_data["Render"] = _node(execution.result.model_dump(by_alias=True))
-    result: dict[str, Any] = {"runData": run_data, "lastNodeExecuted": list(run_data)[-1]}
-    if execution.error_message is not None:
-        result["error"] = {"name": "NodeOperationError", "message": execution.error_message}
-    return {"resultData": result}
+def _is_listed(execution: Execution, status: Asked | None) -> bool:
+    """As in n8n, what runs is listed only where it is asked for."""
+    return execution.status != "running" if status is None else execution.status == status
 
 
-def _node(item: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"data": {"main": [[{"json": item}]]}}]
+def _cursor(last: Execution, limit: int) -> str:
+    return base64.b64encode(json.dumps({"lastId": last.id, "limit": limit}).encode()).decode()
 
 
-def _page(found: Iterable[Execution], limit: int, include_data: bool) -> dict[str, Any]:
-    page = list(islice(found, limit + 1))
-    more = len(page) > limit
-    shown = [as_n8n_shows(execution, include_data) for execution in page[:limit]]
-    return {"data": shown, "nextCursor": page[limit - 1].id if more else None}
+def _last_id(cursor: str) -> int:
+    try:
+        return int(json.loads(base64.b64decode(cursor, validate=True))["lastId"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadCursor from error
 
 
 def _not_found() -> JSONResponse:

@@ -39,7 +39,7 @@ class Outcomes:
             await self._send(execution, "error", self._error_body(execution, execution.error_message))
             execution.owes = None
         elif execution.owes == "complete":
-            records = await self._send(execution, "complete", self._completion_body(execution))
+            records = await self._send(execution, "complete", completion_body(execution, self._files))
             self._close(execution, records)
             late = self._book.strike(ErrorAfterComplete, execution.names)
             if late is not None:
@@ -67,16 +67,16 @@ class Outcomes:
     def _error_body(self, execution: Execution, message: str | None) -> dict[str, Any]:
         return {"errorMessage": message, "executionId": execution.id}
 
-    def _completion_body(self, execution: Execution) -> dict[str, Any]:
-        result = execution.result
-        if result is None:
-            raise LookupError(f"execution {execution.id} owes a result it does not have")
+
+def completion_body(execution: Execution, files: VideoFiles) -> dict[str, Any]:
+    """Return what the completion callback says. Raises LookupError where there is no result."""
+    if execution.result is None:
+        raise LookupError(f"execution {execution.id} has no result")
+    return {
+        "videoId": execution.video_id,
+        "status": "ready",
         # A run that is taken up by another start may be served from another address by now.
-        result.video_url = self._files.url(execution.id)
-        return {
-            "videoId": execution.video_id,
-            "status": "ready",
-            "videoUrl": result.video_url,
-            "executionId": execution.id,
-            "metadata": {"size": result.size, "format": "mp4", "duration": result.duration},
-        }
+        "videoUrl": files.url(execution.id),
+        "executionId": execution.id,
+        "metadata": {"size": execution.result.size, "format": "mp4", "duration": execution.result.duration},
+    }

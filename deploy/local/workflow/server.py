@@ -14,7 +14,7 @@ from deploy.local.workflow.executions import ExecutionStore
 from deploy.local.workflow.fault_book import FaultBook
 from deploy.local.workflow.file_routes import file_routes
 from deploy.local.workflow.files import VideoFiles
-from deploy.local.workflow.n8n_api import Unauthorized, n8n_routes
+from deploy.local.workflow.n8n_api import BadCursor, Unauthorized, n8n_routes
 from deploy.local.workflow.outcomes import Outcomes
 from deploy.local.workflow.production import Production
 from deploy.local.workflow.settings import WorkflowSettings
@@ -40,7 +40,7 @@ def build_app(settings: WorkflowSettings, public_url: str) -> FastAPI:
     app = FastAPI(title="Reelway workflow engine", lifespan=lifespan)
     app.include_router(webhook_routes(Webhooks(settings, engine, book, calls)))
     app.include_router(file_routes(files, store, book))
-    app.include_router(n8n_routes(settings, store, engine))
+    app.include_router(n8n_routes(settings, store, engine, book, files))
     app.include_router(control_routes(book, store, calls))
 
     @app.get("/healthz")
@@ -50,5 +50,9 @@ def build_app(settings: WorkflowSettings, public_url: str) -> FastAPI:
     @app.exception_handler(Unauthorized)
     async def unauthorised(_: Request, reason: Unauthorized) -> JSONResponse:
         return JSONResponse({"message": str(reason)}, 401)
+
+    @app.exception_handler(BadCursor)
+    async def bad_cursor(_: Request, __: BadCursor) -> JSONResponse:
+        return JSONResponse({"message": "An invalid cursor was provided"}, 400)
 
     return app

@@ -46,7 +46,7 @@ async def test_health_and_metrics(world: World) -> None:
     client = world.client()
     assert (await client.get("/health/live")).json() == {"status": "live"}
     health = (await client.get("/health/ready")).json()
-    assert set(health["dependencies"]) == {"database", "preparation", "kafka", "storage", "notifier"}
+    assert set(health["dependencies"]) == {"database", "preparation", "kafka", "handlers", "storage", "notifier"}
     person = await world.person()
     await person.ask()
     metrics = (await client.get("/metrics")).text

@@ -13,6 +13,7 @@ from deploy.local.stack import LocalStack
 from shared.wiring.mongo import Mongo
 from shared.wiring.runtime import Runtime
 from shared.wiring.settings import CommonSettings
+from tests.integration.shared.world import Topic
 
 Document = dict[str, Any]
 Collection = AsyncCollection[Document]
@@ -40,16 +41,26 @@ def settings(core: LocalStack) -> CommonSettings:
     return CommonSettings(kafka_bootstrap_servers=core.url("kafka"), kafka_idempotence=False)
 
 
+@pytest.fixture
+async def topic(core: LocalStack) -> AsyncIterator[Topic]:
+    """A topic with one partition."""
+    topic = Topic(core.url("kafka"))
+    await topic.make()
+    await topic.producer.start()
+    yield topic
+    await topic.producer.stop()
+
+
 Running = Callable[[Runtime], contextlib.AbstractAsyncContextManager[Runtime]]
-NewRuntime = Callable[[], Runtime]
+NewRuntime = Callable[..., Runtime]
 
 
 @pytest.fixture
 def new_runtime(core: LocalStack, settings: CommonSettings) -> NewRuntime:
-    """Builds a runtime as a service does; `media` lends its name."""
+    """Builds a runtime as a service does, with other settings where told; `media` lends its name."""
 
-    def build() -> Runtime:
-        runtime = Runtime("media", settings, core.url("media-db"))
+    def build(service: str = "media", **changes: object) -> Runtime:
+        runtime = Runtime(service, settings.model_copy(update=changes), core.url("media-db"))
         runtime.watch_dependencies(kafka_required=True)
         return runtime
 

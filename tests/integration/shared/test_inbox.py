@@ -4,114 +4,26 @@ import asyncio
 import contextlib
 import gc
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.conn import AIOKafkaConnection
-from pymongo.errors import ServerSelectionTimeoutError
+from pymongo.errors import OperationFailure, ServerSelectionTimeoutError, WriteConcernError
 
 from deploy.local.stack import LocalStack
 from shared.contracts import topics
 from shared.contracts.cloudevents import BadMessage, Record, encode
-from shared.contracts.events import Event, NotificationCreated, VideoRemoved
-from shared.contracts.topics import TopicSpec, dead_letters
+from shared.contracts.events import NotificationCreated, VideoRemoved
+from shared.contracts.topics import TopicSpec
 from shared.delivery import deadletters
 from shared.delivery.outbox import PublishError
 from shared.wiring.runtime import Runtime
 from tests.integration.shared.conftest import NewRuntime
+from tests.integration.shared.world import Headers, Listener, Topic, created, running
 from tests.waiting import until
-
-Headers = list[tuple[str, bytes | None]]
-
-
-class Topic:
-    """One topic with one partition, made for one test, and everything a test does with it."""
-
-    def __init__(self, servers: str) -> None:
-        self.spec = TopicSpec(f"test.{uuid4().hex}", partitions=1)
-        self.servers = servers
-        self.producer = AIOKafkaProducer(bootstrap_servers=servers)
-
-    async def make(self) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.servers)
-        await admin.start()
-        try:
-            dead = dead_letters("media")
-            wanted = {self.spec.name, dead.name} - set(await admin.list_topics())
-            await admin.create_topics([NewTopic(name, 1, 1) for name in wanted])
-        finally:
-            await admin.close()
-
-    async def put(self, event: Event) -> None:
-        record = encode(event, "test")
-        await self.put_raw(record.value, [(name, value.encode()) for name, value in record.headers.items()])
-
-    async def put_raw(self, value: bytes | None, headers: Headers, key: bytes | None = b"k") -> None:
-        await self.producer.send_and_wait(self.spec.name, value, key, headers=headers)
-
-    async def dead_letters(self) -> list[ConsumerRecord[bytes, bytes]]:
-        """Return the dead letters that came from this topic."""
-        found = await read_all(self.servers, dead_letters("media").name)
-        return [record for record in found if dict(record.headers)["dlq_topic"] == self.spec.name.encode()]
-
-
-async def read_all(servers: str, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest")
-    await consumer.start()
-    try:
-        found: list[ConsumerRecord[bytes, bytes]] = []
-        ends = await consumer.end_offsets(consumer.assignment())
-        for partition, end in ends.items():
-            while await consumer.position(partition) < end:
-                for records in (await consumer.getmany(partition, timeout_ms=500)).values():
-                    found += records
-        return found
-    finally:
-        await consumer.stop()
-
-
-@pytest.fixture
-async def topic(core: LocalStack) -> AsyncIterator[Topic]:
-    topic = Topic(core.url("kafka"))
-    await topic.make()
-    await topic.producer.start()
-    yield topic
-    await topic.producer.stop()
-
-
-@contextlib.asynccontextmanager
-async def running(runtime: Runtime) -> AsyncIterator[Runtime]:
-    async with runtime.lifespan(_nothing):
-        await until(lambda: runtime.health.ready)
-        yield runtime
-
-
-async def _nothing() -> None:
-    return
-
-
-def created(seq: int) -> NotificationCreated:
-    return NotificationCreated(id=f"n{seq}", user_id="u", seq=seq)
-
-
-class Listener:
-    """A handler that remembers, and fails as told: one failure per call until they are used up."""
-
-    def __init__(self, *failures: Exception, at: int = 0) -> None:
-        self.seen: list[int] = []
-        self.calls: list[int] = []
-        self._failures = list(failures)
-        self._at = at
-
-    async def on_created(self, event: NotificationCreated) -> None:
-        self.calls.append(event.seq)
-        if self._failures and event.seq == self._at:
-            raise self._failures.pop(0)
-        self.seen.append(event.seq)
 
 
 async def test_events_are_handled_in_order_and_acked(topic: Topic, new_runtime: NewRuntime) -> None:
@@ -143,7 +55,8 @@ async def test_each_type_finds_its_handler_and_others_pass(topic: Topic, new_run
         await until(lambda: listener.seen == [1])
         exposition = runtime.metrics.render().decode()
     assert f'reelway_unknown_events_total{{topic="{topic.spec.name}"}} 2.0' in exposition
-    assert await topic.dead_letters() == []
+    reasons = [dict(letter.headers)["dlq_reason"] for letter in await topic.dead_letters()]
+    assert reasons == [b"unknown_type"] * 2, "a newer version can have them back; what is for others is no dead letter"
 
 
 POISON: dict[str, tuple[bytes | None, Headers, str]] = {
@@ -154,6 +67,8 @@ POISON: dict[str, tuple[bytes | None, Headers, str]] = {
     "wrong body": (b'{"seq": "x"}', [("ce_type", b"NotificationCreated"), ("ce_id", b"1")], "unreadable_body"),
     "null header": (b"{}", [("ce_type", b"NotificationCreated"), ("ce_id", None)], "no_type"),
     "header in latin-1": (b"{}", [("ce_type", b"NotificationCreated"), ("name", b"\xe9\xff")], "no_type"),
+    "unknown type": (b"{}", [("ce_type", b"FromNextYear"), ("ce_id", b"1")], "unknown_type"),
+    "too deep": (b"[" * 100_000, [("ce_type", b"NotificationCreated"), ("ce_id", b"1")], "unreadable_json"),
     "content type": (b"abc", [("ce_type", b"NotificationCreated"), ("content-type", b"text/plain")], "unreadable_json"),
 }
 
@@ -169,16 +84,46 @@ async def test_poison_is_given_up_with_its_original_bytes_and_the_partition_move
     await topic.put_raw(value, headers, key=b"\xff\x00key")
     await topic.put(created(1))
     async with running(runtime):
-        await until(lambda: listener.seen == [1])
+        await until(lambda: listener.seen == [1], within_seconds=10)
     (letter,) = await topic.dead_letters()
     assert letter.value == value
     assert letter.key == b"\xff\x00key"
     told = dict(letter.headers)
     assert told["dlq_reason"] == reason.encode()
     assert (told["dlq_partition"], told["dlq_offset"]) == (b"0", b"0")
-    for header, original in headers:
-        kept = told[f"original_{header}"].decode()
-        assert kept == (original or b"").decode(errors="backslashreplace")
+    assert {header: told[f"original_{header}"] for header, _ in headers} == dict(headers)
+
+
+async def test_a_header_whose_name_is_no_text_does_not_end_every_read(topic: Topic, new_runtime: NewRuntime) -> None:
+    listener = Listener()
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    await topic.put(created(1))
+    await topic.put_with_header_name(b"na\xff\xfeme")
+    await topic.put(created(3))
+    async with running(runtime):
+        await until(lambda: listener.seen == [1, 3], within_seconds=10)
+    (letter,) = await topic.dead_letters()
+    told = dict(letter.headers)
+    assert letter.value == b'{"userId":"u","seq":2}'
+    assert told["dlq_reason"] == b"no_type"
+    assert told["original_ce_id"] == b"n2"
+    assert told["original_na\\udcff\\udcfeme"] == b"v"
+
+
+async def test_a_message_that_wants_a_reply_is_handled_once_and_not_answered(
+    topic: Topic, new_runtime: NewRuntime
+) -> None:
+    listener = Listener()
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    record = encode(created(1), "test")
+    headers: Headers = [(name, value.encode()) for name, value in record.headers.items()]
+    await topic.put_raw(record.value, [*headers, ("reply_to", b"video.requests"), ("correlation_id", b"x")])
+    await topic.put(created(2))
+    async with running(runtime):
+        await until(lambda: listener.seen == [1, 2], within_seconds=10)
+    assert await topic.dead_letters() == []
 
 
 async def test_a_poison_as_large_as_a_record_may_be_is_given_up_too(topic: Topic, new_runtime: NewRuntime) -> None:
@@ -206,10 +151,12 @@ async def test_a_handler_that_fails_is_tried_five_times_then_given_up(topic: Top
     runtime.inbox.on(topic.spec, listener.on_created)
     for seq in (1, 2):
         await topic.put(created(seq))
+    began = time.monotonic()
     async with running(runtime):
         await until(lambda: listener.seen == [2])
         exposition = runtime.metrics.render().decode()
     assert listener.calls == [1, 1, 1, 1, 1, 2]
+    assert time.monotonic() - began < 10
     (letter,) = await topic.dead_letters()
     told = dict(letter.headers)
     assert told["dlq_reason"] == b"ZeroDivisionError"
@@ -243,7 +190,17 @@ async def test_what_a_handler_calls_bad_is_given_up_at_once(topic: Topic, new_ru
     assert dict(letter.headers)["dlq_reason"] == b"no_such_thing"
 
 
-@pytest.mark.parametrize("away", [ServerSelectionTimeoutError("no database"), PublishError("no broker")])
+@pytest.mark.parametrize(
+    "away",
+    [
+        ServerSelectionTimeoutError("no database"),
+        PublishError("no broker"),
+        OperationFailure("not authorized", code=13),
+        OperationFailure("no space left", code=14031),
+        WriteConcernError("no majority", code=91),
+    ],
+    ids=repr,
+)
 async def test_infrastructure_that_is_away_never_makes_a_dead_letter(
     topic: Topic, new_runtime: NewRuntime, away: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,6 +214,30 @@ async def test_infrastructure_that_is_away_never_makes_a_dead_letter(
         await until(lambda: listener.seen == [0, 1, 2], within_seconds=60)
     assert listener.calls == [0, *[1] * 8, 2], "nothing overtakes what waits"
     assert await topic.dead_letters() == []
+
+
+@pytest.mark.parametrize(("works", "handled", "given_up"), [(False, [1, 2], 0), (True, [2], 1)])
+async def test_where_the_database_breaks_without_a_reason_another_write_tells_whose_fault_it_is(
+    topic: Topic,
+    new_runtime: NewRuntime,
+    monkeypatch: pytest.MonkeyPatch,
+    works: bool,
+    handled: list[int],
+    given_up: int,
+) -> None:
+    async def takes_writes() -> bool:
+        return works
+
+    listener = Listener(*[OperationFailure("internal server error", code=1)] * 6, at=1)
+    runtime = new_runtime()
+    monkeypatch.setattr(_middleware(runtime), "takes_writes", takes_writes)
+    runtime.inbox.on(topic.spec, listener.on_created)
+    for seq in (1, 2):
+        await topic.put(created(seq))
+    async with running(runtime):
+        await until(lambda: listener.seen == ([2] if works else [1, 2]))
+        assert await runtime.mongo.takes_writes()
+    assert len(await topic.dead_letters()) == int(works)
 
 
 async def test_a_frozen_database_makes_the_partition_wait(

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from shared.contracts.cloudevents import Record
 from shared.contracts.events import NotificationCreated
+from shared.contracts.wire import utc_now
 from shared.delivery.outbox import Outbox, Publish, PublishError
 from shared.wiring.metrics import Metrics
 from tests.integration.shared.conftest import Collection, Document
@@ -37,9 +39,9 @@ class Broker:
             await self.hanging.wait()
 
 
-def relay(collection: Collection, publish: Publish) -> Outbox:
+def relay(collection: Collection, publish: Publish, **options: Any) -> Outbox:
     every = timedelta(seconds=0.1)
-    return Outbox(collection, publish, source="test", metrics=Metrics(), lease=LEASE, sweep_every=every)
+    return Outbox(collection, publish, source="test", metrics=Metrics(), lease=LEASE, sweep_every=every, **options)
 
 
 @contextlib.asynccontextmanager
@@ -185,6 +187,32 @@ async def test_a_relay_that_stands_still_is_replaced_and_changes_nothing_when_it
 
 async def _is_clean(collection: Collection, document_id: str) -> bool:
     return not {"outbox", "outboxAt", "relay"} & (await state(collection, document_id)).keys()
+
+
+async def test_a_document_never_expires_while_it_has_something_to_publish(collection: Collection) -> None:
+    broker = Broker()
+    broker.refused = {"e1"}
+    day = timedelta(days=1)
+    outbox = relay(collection, broker.publish, keep=day)
+    await outbox.ensure_indexes()
+    assert (await collection.index_information())["expiresAt_1"]["expireAfterSeconds"] == 0
+
+    await collection.insert_one(outbox.carry_new({"_id": "a"}, event(1)))
+    with pytest.raises(PublishError):
+        await outbox.sweep()
+    assert "expiresAt" not in await state(collection, "a")
+
+    broker.refused = set()
+    before = utc_now() - timedelta(milliseconds=1)
+    await outbox.sweep()
+    left = await state(collection, "a")
+    assert left.keys() == {"_id", "expiresAt"}
+    assert before + day <= left["expiresAt"] <= utc_now() + day
+
+    await collection.update_one({"_id": "a"}, outbox.carry({"$unset": {"n": ""}}, event(2)))
+    assert "expiresAt" not in await state(collection, "a")
+    await outbox.sweep()
+    assert "expiresAt" in await state(collection, "a")
 
 
 async def test_a_backlog_is_measured(collection: Collection) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.credentials import Credentials
+from deploy.local.engines import engine
 from deploy.local.services import settings
 from deploy.local.site import ENGINE_VARIABLES, PREFERRED_PORTS, SERVICES, Site, real_address, webhook_secret
 from deploy.local.stack import LocalStack
@@ -45,6 +46,15 @@ def test_what_is_real_is_used_as_it_is(site: Site, name: str) -> None:
     assert "S3_SECRET_KEY" not in given
     assert "KAFKA_IDEMPOTENCE" not in given
     assert real.url("s3") == "real-S3_ENDPOINT"
+
+
+def test_the_generator_has_the_key_of_the_embedded_workflow_engine_and_of_no_other(site: Site) -> None:
+    key = site.credentials.n8n_api_key
+    assert engine(site, "workflow").env["WORKFLOW_API_KEY"] == settings(site, "generator")["N8N_API_KEY"] == key
+    assert "N8N_API_KEY" not in settings(site, "media")
+    own = with_environ(site, N8N_API_KEY="own")
+    assert engine(own, "workflow").env["WORKFLOW_API_KEY"] == settings(own, "generator")["N8N_API_KEY"] == "own"
+    assert "N8N_API_KEY" not in settings(with_environ(site, **REAL), "generator")
 
 
 def test_each_engine_can_be_replaced_on_its_own(site: Site) -> None:

@@ -1,0 +1,114 @@
+"""A topic of a test's own, a service's runtime that listens to it, and a handler that fails as told."""
+
+import contextlib
+import struct
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from uuid import uuid4
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.record.util import calc_crc32c
+
+from shared.contracts.cloudevents import encode
+from shared.contracts.events import Event, NotificationCreated
+from shared.contracts.topics import TopicSpec, dead_letters
+from shared.wiring.runtime import Runtime
+from tests.waiting import until
+
+CRC = 17  # where a batch has its check sum, over all that follows
+Headers = list[tuple[str, bytes | None]]
+
+
+class Topic:
+    """One topic with one partition, made for one test, and everything a test does with it."""
+
+    def __init__(self, servers: str) -> None:
+        self.spec = TopicSpec(f"test.{uuid4().hex}", partitions=1)
+        self.servers = servers
+        self.producer = AIOKafkaProducer(bootstrap_servers=servers)
+
+    async def make(self) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.servers)
+        await admin.start()
+        try:
+            dead = dead_letters("media")
+            wanted = {self.spec.name, dead.name} - set(await admin.list_topics())
+            await admin.create_topics([NewTopic(name, 1, 1) for name in wanted])
+        finally:
+            await admin.close()
+
+    async def put(self, event: Event) -> None:
+        record = encode(event, "test")
+        await self.put_raw(record.value, [(name, value.encode()) for name, value in record.headers.items()])
+
+    async def put_raw(self, value: bytes | None, headers: Headers, key: bytes | None = b"k") -> None:
+        await self.producer.send_and_wait(self.spec.name, value, key, headers=headers)
+
+    async def put_with_header_name(self, name: bytes) -> None:
+        """Put created(2) with a header of that name, which no client library would write."""
+        stand_in = "x" * len(name)
+        record = encode(created(2), "test")
+        headers = [(header, value.encode()) for header, value in record.headers.items()]
+        batch = self.producer.create_batch()
+        batch.append(key=b"k", value=b'{"userId":"u","seq":2}', timestamp=None, headers=[*headers, (stand_in, b"v")])
+        build = batch._builder.build
+
+        def build_renamed() -> bytearray:
+            raw = bytearray(bytes(build()).replace(stand_in.encode(), name))
+            raw[CRC : CRC + 4] = struct.pack(">I", calc_crc32c(bytes(raw[CRC + 4 :])))
+            return raw
+
+        batch._builder = SimpleNamespace(build=build_renamed, record_count=batch.record_count)
+        await (await self.producer.send_batch(batch, self.spec.name, partition=0))
+
+    async def dead_letters(self) -> list[ConsumerRecord[bytes, bytes]]:
+        """Return the dead letters that came from this topic."""
+        found = await read_all(self.servers, dead_letters("media").name)
+        return [record for record in found if dict(record.headers)["dlq_topic"] == self.spec.name.encode()]
+
+
+async def read_all(servers: str, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        found: list[ConsumerRecord[bytes, bytes]] = []
+        ends = await consumer.end_offsets(consumer.assignment())
+        for partition, end in ends.items():
+            while await consumer.position(partition) < end:
+                for records in (await consumer.getmany(partition, timeout_ms=500)).values():
+                    found += records
+        return found
+    finally:
+        await consumer.stop()
+
+
+@contextlib.asynccontextmanager
+async def running(runtime: Runtime) -> AsyncIterator[Runtime]:
+    async with runtime.lifespan(_nothing):
+        await until(lambda: runtime.health.ready)
+        yield runtime
+
+
+async def _nothing() -> None:
+    return
+
+
+def created(seq: int) -> NotificationCreated:
+    return NotificationCreated(id=f"n{seq}", user_id="u", seq=seq)
+
+
+class Listener:
+    """A handler that remembers, and fails as told: one failure per call until they are used up."""
+
+    def __init__(self, *failures: Exception, at: int = 0) -> None:
+        self.seen: list[int] = []
+        self.calls: list[int] = []
+        self._failures = list(failures)
+        self._at = at
+
+    async def on_created(self, event: NotificationCreated) -> None:
+        self.calls.append(event.seq)
+        if self._failures and event.seq == self._at:
+            raise self._failures.pop(0)
+        self.seen.append(event.seq)
