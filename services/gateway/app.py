@@ -3,35 +3,52 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import httpx
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from services.gateway import handlers
+from services.gateway.forecast import Forecast
 from services.gateway.headers import SafeHeaders
 from services.gateway.notifier import Notifier
 from services.gateway.objects import SignedUrls
 from services.gateway.origins import Origins
 from services.gateway.passwords import Passwords
-from services.gateway.routes import auth, catalog, notifications, requests, studio, videos, webhooks
+from services.gateway.routes import (
+    auth,
+    callbacks_admin,
+    catalog,
+    notifications,
+    requests,
+    studio,
+    timeline,
+    videos,
+    webhooks,
+)
 from services.gateway.routes.access import Access
+from services.gateway.routes.callbacks_admin import add_callback_refusals
 from services.gateway.routes.openapi import serve_openapi
 from services.gateway.routes.refusals import add_refusals
 from services.gateway.settings import GatewaySettings
 from services.gateway.signing import Signer
 from services.gateway.store import Store
 from services.gateway.straight import StraightSender
+from services.gateway.timeline.chronicle import Chronicle
 from services.gateway.view import View
 from services.gateway.webhook_access import WebhookAccess
 from services.gateway.workflow.callbacks import Callbacks
 from services.gateway.workflow.lifecycle import Lifecycle
 from services.gateway.workflow.logins import Limits, Logins
 from services.gateway.workflow.progress_reports import ProgressReports
+from services.gateway.workflow.quarantine import Quarantine
 from services.gateway.workflow.quota import Quota
+from services.gateway.workflow.reannouncing import Reannouncing, unanswered_receipt, unanswered_video
 from services.gateway.workflow.requests import Requests
 from services.gateway.workflow.start import Start
 from shared.contracts import events
+from shared.wiring.admin import serve_admin
 from shared.wiring.asyncapi import serve_asyncapi
 from shared.wiring.http import make_app
 from shared.wiring.runtime import Runtime
@@ -46,6 +63,10 @@ PUBLISHED = (
     events.WorkflowErrorReported,
     events.ProgressReported,
 )
+
+
+REANNOUNCE_POLL = timedelta(seconds=5)
+REANNOUNCE_LEASE = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +91,12 @@ def build(settings: GatewaySettings) -> Gateway:
     logins = Logins(
         store.accounts, store.sessions, store.throttle, Passwords(), signer, runtime.metrics, _limits(settings)
     )
-    view = View(store.videos, store.history, runtime.metrics)
-    handlers.register(runtime.inbox, view, store.catalog)
+    forecast = Forecast(store.videos.durations, settings.expected_duration)
+    view = View(store.videos, store.history, runtime.metrics, forecast)
+    chronicle = Chronicle(store.timeline, store.videos, store.receipts, settings.timeline_entries)
+    callbacks = Callbacks(store.receipts, store.videos, store.history, runtime.metrics)
+    handlers.register(runtime.inbox, view, callbacks, store, chronicle)
+    _reannounce(runtime, settings, store)
     runtime.also_run(view.progress.run)
     notifier = Notifier(settings.notifier_url, settings.streams_per_user, runtime.metrics)
     start = Start(settings, store, signer, logins)
@@ -86,9 +111,12 @@ def build(settings: GatewaySettings) -> Gateway:
         await storage.aclose()
 
     app = make_app("Reelway gateway", runtime.metrics, runtime.health, lifespan)
-    _add_routes(app, settings, runtime, store, signer, logins, notifier)
+    _add_routes(app, settings, runtime, store, signer, logins, notifier, forecast, callbacks)
     serve_asyncapi(app, runtime.consumers, "gateway", PUBLISHED)
     _add_middleware(app, settings)
+    add_callback_refusals(
+        serve_admin(app, settings, runtime, callbacks_admin.router(Quarantine(store.receipts, store.videos)))
+    )
     return Gateway(app, runtime, notifier)
 
 
@@ -100,13 +128,14 @@ def _add_routes(
     signer: Signer,
     logins: Logins,
     notifier: Notifier,
+    forecast: Forecast,
+    callbacks: Callbacks,
 ) -> None:
     access = Access(signer, Origins(settings.public_url, settings.cors_origins))
     urls = _signed_urls(settings)
     quota = Quota(store.videos, settings.video_quota)
-    accepting = Requests(store.videos, quota, runtime.metrics, settings.expected_duration)
-    lifecycle = Lifecycle(store.videos, quota, runtime.metrics, settings.expected_duration)
-    callbacks = Callbacks(store.receipts, store.videos, store.history, runtime.metrics)
+    accepting = Requests(store.videos, quota, runtime.metrics, forecast)
+    lifecycle = Lifecycle(store.videos, quota, runtime.metrics, forecast)
     progress = ProgressReports(store.receipts, store.videos, StraightSender(runtime.kafka.send), runtime.metrics)
     gate = WebhookAccess(settings.webhook_secrets)
     routers = (
@@ -114,6 +143,7 @@ def _add_routes(
         requests.router(accepting, access),
         videos.lists_router(store.videos, store.history, urls, access),
         videos.router(lifecycle, urls, access),
+        timeline.router(lifecycle, store.timeline, access),
         catalog.router(store.catalog, access),
         notifications.router(notifier, access),
         webhooks.router(callbacks, progress, gate, runtime.metrics),
@@ -123,6 +153,17 @@ def _add_routes(
     add_refusals(app)
     serve_openapi(app)
     studio.mount(app)
+
+
+def _reannounce(runtime: Runtime, settings: GatewaySettings, store: Store) -> None:
+    first, most = settings.reannounce_after, settings.reannounce_most
+    for documents, outbox, unanswered in (
+        (store.video_documents, store.video_outbox, unanswered_video),
+        (store.receipt_documents, store.receipt_outbox, unanswered_receipt),
+    ):
+        asking = Reannouncing(outbox, unanswered, runtime.metrics, first=first, most=most)
+        poll_every = min(REANNOUNCE_POLL, first / 2)
+        runtime.workers(documents, asking.work, concurrency=4, lease=REANNOUNCE_LEASE, poll_every=poll_every)
 
 
 def _add_middleware(app: FastAPI, settings: GatewaySettings) -> None:

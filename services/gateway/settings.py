@@ -64,6 +64,11 @@ class GatewaySettings(StorageSettings):
     reannounce_most: Duration = Field(
         default=timedelta(minutes=5), gt=timedelta(0), description="The longest wait between two times of asking."
     )
+    timeline_entries: int = Field(
+        default=500,
+        ge=1,
+        description="About how many entries a video's timeline may have; passing ones go first, its corners never.",
+    )
     streams_per_user: int = Field(default=20, ge=1, description="Live streams one user may have open at this process.")
 
     s3_public_endpoint: str | None = Field(

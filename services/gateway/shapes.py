@@ -1,10 +1,12 @@
 """What the gateway answers with: the contract's shapes, from what the database holds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.gateway.domain import Accepted, Video
 from services.gateway.objects import SignedUrls
+from services.gateway.timeline.entry import Entry, sentence
+from services.gateway.timeline.standing import standing, why
 from shared.contracts.videos import VideoStatus
 from shared.contracts.wire import iso
 from shared.delivery.outbox import Document
@@ -76,6 +78,40 @@ def history_shape(document: Document) -> Shape:
             "videoId": document["videoId"],
             "attempt": document["attempt"],
             "title": document.get("title"),
+        }
+    )
+
+
+def timeline_shape(video: Video, entries: Sequence[Entry]) -> Shape:
+    """Return where the video stands, why it failed if it did, and everything that happened, in order of time."""
+    return _present(
+        {
+            "videoId": video.video_id,
+            "title": video.title,
+            "status": video.status.value,
+            "stage": video.stage.value,
+            "attempt": video.attempt,
+            "createdAt": iso(video.created_at),
+            "standing": standing(video, entries),
+            "why": why(video, entries),
+            "entries": [_entry_shape(entry) for entry in entries],
+        }
+    )
+
+
+def _entry_shape(entry: Entry) -> Shape:
+    return _present(
+        {
+            "id": entry.id,
+            "time": iso(entry.at),
+            "attempt": entry.attempt,
+            "service": entry.service,
+            "code": entry.code,
+            "level": entry.level,
+            "message": sentence(entry),
+            "outcome": entry.outcome,
+            "traceId": entry.trace_id,
+            "details": dict(entry.details) or None,
         }
     )
 

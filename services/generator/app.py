@@ -7,6 +7,7 @@ from datetime import timedelta
 import structlog
 from fastapi import FastAPI
 
+from services.generator.asking import Asking
 from services.generator.attempt import Kind
 from services.generator.awaiting import Awaiting
 from services.generator.callbacks import Callbacks
@@ -18,22 +19,30 @@ from services.generator.dispatch import Dispatcher, Pace
 from services.generator.handlers import register
 from services.generator.held import Held
 from services.generator.n8n import N8n
+from services.generator.patience import Patience
 from services.generator.runs import Runs, api_beside
+from services.generator.search import Search
 from services.generator.settings import CALLBACK_GRACE, GeneratorSettings
 from services.generator.settling import Settling
-from services.generator.store import AWAIT, Attempts
+from services.generator.stopping import Stopping
+from services.generator.store import AWAIT, DISPATCH, STOP, Attempts
+from services.generator.stuck import Stuck
 from services.generator.workflow import Lifecycle, Requests, Rules
 from shared.contracts.events import (
     AvatarChanged,
+    CallbackJudged,
     CatalogItemRemoved,
+    ResultDiscarded,
     TopicChanged,
     VoiceChanged,
     WorkflowCompleted,
     WorkflowFailed,
+    WorkflowNoted,
     WorkflowProgressed,
     WorkflowStarted,
 )
-from shared.delivery.leases import Lease
+from shared.delivery.leases import Lease, Work
+from shared.wiring.admin import serve_admin
 from shared.wiring.asyncapi import serve_asyncapi
 from shared.wiring.http import Lifespan, make_app
 from shared.wiring.runtime import Runtime
@@ -41,8 +50,12 @@ from shared.wiring.runtime import Runtime
 # A call under way at the stop signal is given this long to be answered; cut off, nobody would know whether it runs.
 STOP_GRACE = timedelta(seconds=10)
 
+# For one answer of n8n's API: with an execution's data it may be slow, and nobody waits for it.
+ASK_TIMEOUT = timedelta(seconds=10)
+
 PUBLISHED = (
-    *(WorkflowStarted, WorkflowProgressed, WorkflowCompleted, WorkflowFailed),
+    *(CallbackJudged, WorkflowStarted, WorkflowProgressed, WorkflowCompleted, WorkflowFailed, ResultDiscarded),
+    WorkflowNoted,
     *(AvatarChanged, VoiceChanged, TopicChanged, CatalogItemRemoved),
 )
 
@@ -70,10 +83,15 @@ def build(settings: GeneratorSettings) -> tuple[FastAPI, Runtime]:
     dispatcher = Dispatcher(
         attempts, lifecycle, settling, catalog, held, _engine(settings), n8n, _pace(settings), runtime.metrics
     )
-    awaiting = Awaiting(attempts, settling, runs, settings.workflow_lost_after)
+    search = Search(runs, attempts.known_to_run_as) if runs else None
+    asking = Asking(runs, search, runtime.metrics) if runs and search else None
+    awaiting = Awaiting(attempts, settling, held, asking, _patience(settings), runtime.metrics, runtime.kafka.send)
+    jobs: dict[str, Work] = {DISPATCH: dispatcher.work, AWAIT: awaiting.work}
+    if runs and search:
+        jobs[STOP] = Stopping(attempts, runs, search, runtime.metrics).work
 
     async def work(lease: Lease) -> None:
-        await (awaiting if lease.kind == AWAIT else dispatcher).work(lease)
+        await jobs[lease.kind](lease)
 
     working = runtime.workers(
         database["workflows"],
@@ -84,6 +102,7 @@ def build(settings: GeneratorSettings) -> tuple[FastAPI, Runtime]:
     )
     register(runtime.inbox, Requests(attempts, lifecycle, working.wake), callbacks)
     runtime.watch_dependencies(kafka_required=True)
+    runtime.also_run(Stuck(attempts, runtime.metrics).run)
 
     async def prepare() -> None:
         for store in (attempts, held, catalog):
@@ -95,6 +114,7 @@ def build(settings: GeneratorSettings) -> tuple[FastAPI, Runtime]:
 
     app = make_app("Reelway generator", runtime.metrics, runtime.health, _lifespan(runtime, (n8n, runs), prepare))
     serve_asyncapi(app, runtime.consumers, "generator", PUBLISHED)
+    serve_admin(app, settings, runtime)
     return app, runtime
 
 
@@ -118,7 +138,12 @@ def _rules(settings: GeneratorSettings) -> Rules:
 
 
 def _pace(settings: GeneratorSettings) -> Pace:
-    return Pace(settings.dispatch_retry_first, settings.dispatch_retry_most, CALLBACK_GRACE)
+    longer = max(settings.workflow_deadline_most - settings.workflow_deadline, timedelta(0))
+    return Pace(settings.dispatch_retry_first, settings.dispatch_retry_most, longer + CALLBACK_GRACE)
+
+
+def _patience(settings: GeneratorSettings) -> Patience:
+    return Patience(settings.workflow_lost_after, settings.workflow_deadline_step, settings.workflow_deadline_most)
 
 
 def _urls(settings: GeneratorSettings) -> dict[Kind, str]:
@@ -128,7 +153,7 @@ def _urls(settings: GeneratorSettings) -> dict[Kind, str]:
 def _runs(settings: GeneratorSettings) -> Runs | None:
     key = settings.n8n_api_key.get_secret_value()
     apis: dict[Kind, str] = {kind: api_beside(url) for kind, url in _urls(settings).items()}
-    return Runs(apis, key, settings.workflow_connect_timeout) if key else None
+    return Runs(apis, key, ASK_TIMEOUT) if key else None
 
 
 def _engine(settings: GeneratorSettings) -> Engine:

@@ -6,17 +6,19 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, computed_field
 
+from services.generator.messages import NOT_SAID, STILL_RUNNING
 from shared.contracts.events import (
     VideoEvent,
     VideoRequested,
     VideoRetryRequested,
     WorkflowCompleted,
     WorkflowFailed,
+    WorkflowProgressed,
     WorkflowStarted,
     event_id,
 )
 from shared.contracts.videos import FailureCode
-from shared.contracts.wire import UtcTime, Wire
+from shared.contracts.wire import UtcTime, Wire, iso
 
 Kind = Literal["create", "generate"]
 
@@ -38,6 +40,12 @@ class State(StrEnum):
 
 LIVING = frozenset({State.REQUESTED, State.CALLING, State.UNKNOWN, State.STARTED})
 
+UNWANTED = frozenset({State.CANCELLED, State.SUPERSEDED, State.DELETED})
+"""Ended by people: whatever the engine still makes of it is not taken."""
+
+_CALLED = frozenset({State.CALLING, State.UNKNOWN, State.STARTED})
+_MAY_GO_ON = frozenset({FailureCode.WORKFLOW_TIMEOUT, FailureCode.WORKFLOW_UNKNOWN})
+
 
 class Failure(Wire):
     """Why an attempt failed: a code for programs, a message for people."""
@@ -47,7 +55,12 @@ class Failure(Wire):
 
 
 class Attempt(Wire):
-    """One attempt, and one entry of the workflow history. `fields` are the request's own: they are never logged."""
+    """One attempt, and one entry of the workflow history. `fields` are the request's own: they are never logged.
+
+    `called_at` is when the last call began, `run_over_at` since when the engine says that nothing runs, `stuck_since`
+    since when nobody knows whether it runs or it is beyond its first deadline, `stop_since` since when its run is to be
+    stopped; that goes once the engine has answered.
+    """
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -65,7 +78,10 @@ class Attempt(Wire):
     deadline_at: UtcTime | None = None
     estimate_seconds: float = 0
     execution_id: str | None = None
+    called_at: UtcTime | None = None
     run_over_at: UtcTime | None = None
+    stuck_since: UtcTime | None = None
+    stop_since: UtcTime | None = None
     voice_id: str | None = None
     video_url: str | None = None
     s3_key: str | None = None
@@ -83,6 +99,17 @@ class Attempt(Wire):
     def was_requested(self) -> bool:
         """Return whether the request itself was seen, and not only news about it (a cancellation that came first)."""
         return bool(self.request_id)
+
+    @property
+    def call_key(self) -> str:
+        """Return the Idempotency-Key of the attempt's call, the same however often it is made."""
+        return f"{self.request_id}:{self.attempt}"
+
+    @property
+    def may_run(self) -> bool:
+        """Return whether the engine may be at work on it, as far as we know."""
+        given_up = self.state is State.GIVEN_UP and self.failure is not None and self.failure.code in _MAY_GO_ON
+        return given_up or self.state in _CALLED
 
     @computed_field  # type: ignore[prop-decorator]  # mypy takes no decorator above property
     @property
@@ -150,6 +177,20 @@ def announcement(attempt: Attempt) -> VideoEvent | None:
     return None
 
 
+def still_running(attempt: Attempt) -> WorkflowProgressed:
+    """Return the passing news that the engine still works on the attempt, which therefore has another deadline."""
+    assert attempt.deadline_at is not None  # noqa: S101 - every requested attempt has one
+    return WorkflowProgressed(
+        id=event_id(attempt.video_id, attempt.attempt, f"extended:{iso(attempt.deadline_at)}"),
+        video_id=attempt.video_id,
+        user_id=attempt.user_id,
+        attempt=attempt.attempt,
+        title=attempt.title,
+        execution_id=attempt.execution_id,
+        message=STILL_RUNNING,
+    )
+
+
 def _started(attempt: Attempt) -> WorkflowStarted:
     certain = attempt.state is State.STARTED
     return WorkflowStarted(
@@ -163,6 +204,7 @@ def _started(attempt: Attempt) -> WorkflowStarted:
         email=attempt.email,
         execution_id=attempt.execution_id,
         certain=certain,
+        message=None if certain else NOT_SAID,
         estimated_completion=attempt.changed_at + timedelta(seconds=attempt.estimate_seconds),
     )
 

@@ -8,6 +8,7 @@ from services.generator.attempt import Attempt, attempt_id
 from services.generator.domain import Happening, News, Outcome, execution_id
 from services.generator.held import Held
 from services.generator.messages import plain
+from services.generator.notes import of_report
 from services.generator.store import Attempts, Video
 from services.generator.unwanted import DELETED, discarded, unwanted_key
 from services.generator.workflow import Lifecycle
@@ -94,6 +95,9 @@ class Callbacks:
         key = unwanted_key(verdict.outcome, after, news)
         if key is not None:
             await self._attempts.discard(discarded(after.video_id, after.user_id, after.attempt, key, verdict.outcome))
+        note = of_report(event.receipt_id, after, news, verdict.outcome)
+        if note is not None:
+            await self._attempts.note(after, note)
         await self._learned(news)
         await self._tell(event, verdict.outcome, after)
         return True

@@ -25,7 +25,7 @@ class Engine:
 
     def call_for(self, attempt: Attempt, callbacks_end_at: datetime) -> Call:
         """Return the signed call that starts `attempt`; its key is the same however often it is made."""
-        key = f"{attempt.request_id}:{attempt.attempt}"
+        key = attempt.call_key
         body = json.dumps(self._payload(attempt, callbacks_end_at), ensure_ascii=False).encode()
         headers = {
             "Content-Type": "application/json; charset=utf-8",

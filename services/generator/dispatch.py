@@ -16,6 +16,7 @@ from services.generator.catalog_store import CatalogStore
 from services.generator.domain import Happening, News
 from services.generator.held import Held
 from services.generator.n8n import Answer, N8n
+from services.generator.notes import of_refusal
 from services.generator.settling import Settling, attempt_in, patiently
 from services.generator.store import Attempts
 from services.generator.voices import voice_for
@@ -102,9 +103,11 @@ class Dispatcher:
         news = News(answer.happening, execution_id=answer.execution_id, message=answer.reason)
         if answer.happening is Happening.REFUSED:
             _, after = self._lifecycle.conclude(calling, news)
-            write = self._attempts.update(calling, after, told=False)
             wait = self._wait(lease, calling, answer)
+            note = of_refusal(calling, answer.reason, lease.tries, wait)
+            write = self._attempts.update(calling, after, told=False, notes=[note])
             await patiently(lambda: lease.again(wait, write))
+            self._attempts.nudge(calling.id)
             return
         try:
             await self._settling.settle(lease, calling, news)

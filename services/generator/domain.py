@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from services.generator.attempt import LIVING, Attempt, Failure, State
+from services.generator.attempt import LIVING, UNWANTED, Attempt, Failure, State
 from services.generator.messages import failure_message
 from shared.contracts.videos import FailureCode
 
@@ -21,12 +21,13 @@ class Happening(StrEnum):
     """Everything that can happen to an attempt. The first five come from the calling worker, the rest from outside."""
 
     CALLED = "called"  # about to send the first byte
-    TAKEN = "taken"  # a 2xx answer: it runs
+    TAKEN = "taken"  # a 2xx answer, or the engine lists it: it runs
     REFUSED = "refused"  # certainly not started, worth another call
     REJECTED = "rejected"  # certainly not started, and no call will change that
     UNCERTAIN = "uncertain"  # the answer does not say whether it runs
     DEADLINE = "deadline"
-    LOST = "lost"  # the engine says the run is over, and nothing was reported
+    LOST = "lost"  # the engine says the run is over or gone, and nothing was reported
+    BROKE = "broke"  # the engine says the run failed, and nothing was reported: maybe only the report failed
     PROGRESS = "progress"
     RESULT = "result"  # ready, with a file
     EMPTY_RESULT = "empty_result"  # ready, without a file
@@ -103,6 +104,7 @@ _TABLE: dict[State, dict[Happening, Verdict]] = {
     | _NEWS
     | {
         _H.LOST: _to(_S.GIVEN_UP, _F.WORKFLOW_LOST),
+        _H.BROKE: _to(_S.GIVEN_UP, _F.WORKFLOW_FAILED),
         _H.TAKEN: _to(_S.STARTED),
         _H.UNCERTAIN: _REPEAT,
         _H.DEADLINE: _to(_S.GIVEN_UP, _F.WORKFLOW_UNKNOWN),
@@ -113,6 +115,7 @@ _TABLE: dict[State, dict[Happening, Verdict]] = {
         _H.TAKEN: _REPEAT,
         _H.PROGRESS: Verdict(Outcome.PASSED_ON),
         _H.LOST: _to(_S.GIVEN_UP, _F.WORKFLOW_LOST),
+        _H.BROKE: _to(_S.GIVEN_UP, _F.WORKFLOW_FAILED),
         _H.DEADLINE: _to(_S.GIVEN_UP, _F.WORKFLOW_TIMEOUT),
     },
     _S.COMPLETED: _OVER
@@ -135,6 +138,7 @@ _TABLE: dict[State, dict[Happening, Verdict]] = {
     | {
         _H.DEADLINE: _REPEAT,
         _H.LOST: _REPEAT,
+        _H.BROKE: _REPEAT,
         _H.RESULT: _ADOPTED,
         _H.EMPTY_RESULT: _to(_S.FAILED, told=False),
         _H.FAILURE: _to(_S.FAILED, told=False),
@@ -178,12 +182,12 @@ def execution_id(reported: object) -> str | None:
 
 def apply(attempt: Attempt, verdict: Verdict, news: News, now: datetime) -> Attempt:
     """Return `attempt` after `verdict`. An executionId, once known, is never replaced."""
-    if attempt.state is State.DELETED:
+    if attempt.state is State.DELETED and attempt.stop_since is None:
         return attempt
     after = attempt.but(execution_id=attempt.execution_id or news.execution_id)
     if verdict.to is None:
         return after
-    after = after.but(state=verdict.to, changed_at=now)
+    after = _entering(verdict.to, after, now)
     if verdict.to not in LIVING:
         after = after.but(completed_at=attempt.completed_at or now)
     if verdict.to is State.COMPLETED:
@@ -196,3 +200,17 @@ def apply(attempt: Attempt, verdict: Verdict, news: News, now: datetime) -> Atte
         failure = Failure(code=verdict.code, message=failure_message(verdict.code, news.message))
         return after.but(failure=failure)
     return after
+
+
+def _entering(state: State, attempt: Attempt, now: datetime) -> Attempt:
+    """Return `attempt` in `state`, with the times that depend on nothing else."""
+    stop_since = attempt.stop_since
+    if state in UNWANTED and attempt.may_run:
+        stop_since = now
+    return attempt.but(
+        state=state,
+        changed_at=now,
+        called_at=now if state is State.CALLING else attempt.called_at,
+        stuck_since=now if state is State.UNKNOWN else None,
+        stop_since=stop_since,
+    )

@@ -1,10 +1,17 @@
 """What users read when an attempt fails: plain, bounded, and saying what to do."""
 
+import re
 import unicodedata
 
 from shared.contracts.videos import FailureCode
 
 LONGEST = 300
+
+NOT_SAID = (
+    "The rendering service did not say whether it started this video. It is not started a second time, so that it is "
+    "not paid for twice: its result is awaited. If none comes, the video fails, and you can try again."
+)
+STILL_RUNNING = "This takes longer than usual. The rendering service is still at work on it."
 
 _TEXTS = {
     FailureCode.CANCELLED: "You cancelled this video.",
@@ -15,7 +22,7 @@ _TEXTS = {
     FailureCode.WORKFLOW_UNKNOWN: (
         "The rendering service never said whether it started this video. It may still arrive; if not, try again."
     ),
-    FailureCode.WORKFLOW_LOST: "The rendering service stopped without delivering the video. Try again.",
+    FailureCode.WORKFLOW_LOST: "The rendering service ended without delivering the video. Try again.",
     FailureCode.RESULT_INVALID: "The rendering service said the video is ready but sent no file. Try again.",
 }
 
@@ -31,8 +38,12 @@ def failure_message(code: FailureCode, reported: str | None) -> str:
     return said if code is FailureCode.WORKFLOW_FAILED else text
 
 
+# Engines put the address that failed into their errors, and ours to call back carry tokens.
+_SECRETS_OF_URL = re.compile(r"(https?://[^\s?#\"'<>]*)[?#][^\s\"'<>]*", re.IGNORECASE)
+
+
 def plain(text: str | None, longest: int = LONGEST) -> str:
-    """Return `text` as one line of at most `longest` characters, without control or invisible characters."""
+    """Return `text` as one line of at most `longest` characters: nothing invisible, no URL's query."""
     shown = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in (text or "")[: longest * 4])
-    line = " ".join(shown.split())
+    line = _SECRETS_OF_URL.sub(r"\1?…", " ".join(shown.split()))
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"

@@ -11,7 +11,7 @@ from shared.access.webhook_signatures import signing_key
 from shared.wiring.settings import CommaSeparated, CommonSettings, Duration
 
 CALLBACK_GRACE = timedelta(hours=76)
-"""How long after the deadline a callback URL still works: n8n may be down over a long weekend."""
+"""How long after the last possible deadline a callback URL still works: n8n may be down over a long weekend."""
 
 
 class CatalogSettings(CommonSettings):
@@ -42,6 +42,14 @@ class GeneratorSettings(CatalogSettings):
     workflow_deadline: Duration = Field(
         default=timedelta(minutes=45), gt=timedelta(0), description="From the request to the workflow's result."
     )
+    workflow_deadline_step: Duration = Field(
+        default=timedelta(minutes=15),
+        gt=timedelta(0),
+        description="So much longer a run is waited for, again and again, that n8n says is still running.",
+    )
+    workflow_deadline_most: Duration = Field(
+        default=timedelta(hours=3), description="From the request to the last deadline, whatever n8n says."
+    )
     workflow_estimate: Duration = Field(
         default=timedelta(minutes=15), description="How long rendering usually takes, for estimated_completion."
     )
@@ -53,14 +61,14 @@ class GeneratorSettings(CatalogSettings):
     )
     n8n_api_key: SecretStr = Field(
         default=SecretStr(""),
-        description="A key of n8n's API (beside the webhooks). With it n8n is asked whether a run is over.",
+        description="A key of n8n's API (beside the webhooks), to ask what became of runs and to stop unwanted ones.",
     )
     workflow_ask_every: Duration = Field(
         default=timedelta(minutes=1), gt=timedelta(0), description="How often n8n is asked about each run."
     )
     workflow_lost_after: Duration = Field(
         default=timedelta(minutes=5),
-        description="A run that has been over for so long, without a callback, is lost; n8n's retries take up to 25 s.",
+        description="A run that was over for so long without a callback is concluded; n8n's retries take up to 25 s.",
     )
     dispatch_concurrency: int = Field(default=8, ge=1, description="Calls at once, per process.")
     dispatch_retry_first: Duration = Field(default=timedelta(seconds=1), description="Wait after the first refusal.")

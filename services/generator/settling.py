@@ -7,6 +7,7 @@ import structlog
 
 from services.generator.attempt import Attempt
 from services.generator.domain import News
+from services.generator.notes import of_change
 from services.generator.store import Attempts
 from services.generator.workflow import Lifecycle
 from shared.delivery.leases import Lease
@@ -36,8 +37,9 @@ class Settling:
 
     async def settle(self, lease: Lease, before: Attempt, news: News) -> None:
         """Let `news` happen to `before`. Raises LeaseLostError where others were quicker."""
+        notes = of_change(before, news, lease.tries)
         verdict, after = self._lifecycle.conclude(before, news)
-        update = self._attempts.update(before, after, told=verdict.told)
+        update = self._attempts.update(before, after, told=verdict.told, notes=notes)
         job = self._attempts.job_of(after)
         await patiently(lambda: _end(lease, job, update))
         self._attempts.nudge(before.id)

@@ -1,19 +1,21 @@
 """The generator's own database: attempts (collection `workflows`) and the tombstones of deleted videos."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from services.generator.attempt import LIVING, Attempt, State, announcement, attempt_id
-from shared.contracts.events import ResultDiscarded
+from services.generator.attempt import LIVING, Attempt, Kind, State, announcement, attempt_id
+from shared.contracts.events import ResultDiscarded, WorkflowNoted
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import new_job
-from shared.delivery.outbox import Document, Outbox
+from shared.delivery.outbox import EPOCH, FAR, Document, Outbox
 
-DISPATCH, AWAIT = "dispatch", "await"
+DISPATCH, AWAIT, STOP = "dispatch", "await", "stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +51,16 @@ class Attempts:
     def __init__(
         self, collection: AsyncCollection[Document], outbox: Outbox, look_every: timedelta | None = None
     ) -> None:
-        """`look_every` is how often a running attempt is looked after; None: only at its deadline."""
+        """`look_every` is how often the engine is asked about an attempt; None: it can't be asked, nor told to stop."""
         self._collection = collection
         self._outbox = outbox
         self._look_every = look_every
 
     async def ensure_indexes(self) -> None:
-        """Make the indexes of the two questions asked beside `_id`."""
+        """Make the indexes of the questions asked beside `_id`."""
         await self._collection.create_index([("videoId", 1), ("attempt", 1)])
         await self._collection.create_index("executionId", sparse=True)
+        await self._collection.create_index("stuckSince", sparse=True)
 
     async def find(self, id_: str) -> Attempt | None:
         """Return the attempt with this document id."""
@@ -79,6 +82,15 @@ class Attempts:
         """Return the attempts that run as `execution_id` and have not ended; two engines may use the same id."""
         found = await self._collection.find({"executionId": execution_id}).to_list()
         return [attempt for attempt in map(Attempt.model_validate, found) if attempt.state in LIVING]
+
+    async def known_to_run_as(self, kind: Kind, called_since: datetime, ids: list[str]) -> set[str]:
+        """Return those of these executions that attempts of this kind run as which were called since then."""
+        found = self._collection.find({"executionId": {"$in": ids}}, {"executionId": 1, "kind": 1, "calledAt": 1})
+        return {
+            document["executionId"]
+            async for document in found
+            if document["kind"] == kind and document.get("calledAt", EPOCH) >= called_since
+        }
 
     async def is_deleted(self, video_id: str) -> bool:
         """Return whether the video has a tombstone."""
@@ -103,7 +115,8 @@ class Attempts:
         """Make `after` of `before`; return False, having changed nothing, where it is no longer `before`."""
         guard = {"_id": before.id, "state": before.state, "executionId": before.execution_id}
         update = self.update(before, after, told=told)
-        if after.state is not before.state:
+        to_stop_is_known = after.stop_since is not None and after.execution_id != before.execution_id
+        if after.state is not before.state or to_stop_is_known:
             job = self.job_of(after)
             name, value = ("$unset", "") if job is None else ("$set", job)
             update = {**update, name: {**update.get(name, {}), "job": value}}
@@ -113,8 +126,16 @@ class Attempts:
         return True
 
     async def learn(self, id_: str, execution_id: str) -> None:
-        """Keep `execution_id` where none is known yet, whatever the state."""
+        """Keep `execution_id` where none is known yet, whatever the state; stop it where nobody wants it any more."""
         await self._collection.update_one({"_id": id_, "executionId": None}, {"$set": {"executionId": execution_id}})
+        if self._look_every is not None:
+            unwanted = {"_id": id_, "stopSince": {"$gte": EPOCH, "$lt": FAR}}
+            await self._collection.update_one(unwanted, {"$set": {"job": new_job(STOP)}})
+
+    async def stuck(self) -> dict[State, int]:
+        """Return how many attempts stand in each state that are unknown or beyond their first deadline."""
+        found = await self._collection.find({"stuckSince": {"$gte": EPOCH, "$lt": FAR}}, {"state": 1}).to_list()
+        return Counter(State(document["state"]) for document in found)
 
     async def announce_again(self, attempt: Attempt) -> None:
         """Tell the others once more what state the attempt is in: whoever asks again may have missed it."""
@@ -130,22 +151,29 @@ class Attempts:
         await self._collection.update_one({"_id": id_}, self._outbox.carry({}, event))
         self._outbox.nudge(id_)
 
-    def update(self, before: Attempt, after: Attempt, *, told: bool) -> Document:
-        """Return the operators that make `after` of `before`, with the event of it in the outbox if `told`."""
+    async def note(self, attempt: Attempt, note: WorkflowNoted) -> None:
+        """Tell something about an attempt that changes nothing of it."""
+        await self._collection.update_one({"_id": attempt.id}, self._outbox.carry({}, note))
+        self._outbox.nudge(attempt.id)
+
+    def update(self, before: Attempt, after: Attempt, *, told: bool, notes: Iterable[WorkflowNoted] = ()) -> Document:
+        """Return the operators that make `after` of `before`, with `notes` and, if `told`, its event in the outbox."""
         old, new = _fields(before), _fields(after)
         update: Document = {"$set": {name: value for name, value in new.items() if old.get(name) != value}}
         gone = {name: "" for name in old.keys() - new.keys()}
         if gone:
             update["$unset"] = gone
         news = announcement(after) if told else None
-        return update if news is None else self._outbox.carry(update, news)
+        return self._outbox.carry(update, *notes, *([] if news is None else [news]))
 
     def job_of(self, attempt: Attempt) -> Document | None:
-        """Return the job an attempt in this state waits with."""
+        """Return the job an attempt waits with."""
         if attempt.state is State.REQUESTED:
             return new_job(DISPATCH)
         if attempt.state in LIVING:
             return new_job(AWAIT, due_at=utc_now() + self.look_after(attempt))
+        if attempt.stop_since is not None and self._look_every is not None:
+            return new_job(STOP)
         return None
 
     def look_after(self, attempt: Attempt) -> timedelta:

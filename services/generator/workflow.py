@@ -110,6 +110,7 @@ class Requests:
             verdict, attempt = concluded
             if verdict.outcome is Outcome.REPEAT:
                 await self._attempts.announce_again(attempt)
+            self._wake()
             return
         if await self._attempts.is_deleted(event.video_id):
             return
@@ -131,6 +132,7 @@ class Requests:
         await self._attempts.bury(video_id, user_id)
         for attempt in (await self._attempts.of_video(video_id)).attempts:
             await self._lifecycle.happen(attempt.id, News(Happening.DELETE))
+        self._wake()
 
 
 def _tell_log(before: Attempt, after: Attempt, news: News, verdict: Verdict) -> None:

@@ -14,20 +14,30 @@ from services.media.guard import Guard
 from services.media.jobs import Jobs
 from services.media.mover import Mover
 from services.media.objects import S3Objects
+from services.media.patience import Patience
 from services.media.probe import Prober
+from services.media.reports import Reports
 from services.media.settings import MediaSettings
 from services.media.storage_health import StorageHealth
 from services.media.store import Assets
 from services.media.sweeper import Sweeper
 from services.media.transfer import Transfers
 from services.media.workflow import Workflow
-from shared.contracts.events import TransferProgressed, TransferStarted, VideoFailed, VideoReady, VideoRemoved
+from shared.contracts.events import (
+    TransferNoted,
+    TransferProgressed,
+    TransferStarted,
+    VideoFailed,
+    VideoReady,
+    VideoRemoved,
+)
+from shared.wiring.admin import serve_admin
 from shared.wiring.asyncapi import serve_asyncapi
 from shared.wiring.http import make_app
 from shared.wiring.runtime import Runtime
 
 BEYOND_DEADLINE = timedelta(hours=1)
-PUBLISHED = (TransferStarted, TransferProgressed, VideoReady, VideoFailed, VideoRemoved)
+PUBLISHED = (TransferStarted, TransferProgressed, TransferNoted, VideoReady, VideoFailed, VideoRemoved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +69,16 @@ def build(settings: MediaSettings) -> Service:
         every=settings.sweep_every,
         forget_after=settings.transfer_deadline + BEYOND_DEADLINE,
     )
-    mover = _mover(settings, runtime, objects, claims)
+    reports = Reports(runtime.kafka.send)
     jobs = Jobs(
-        mover,
+        _mover(settings, objects, claims, reports),
         claims,
         sweeper,
         Endings(claims, sweeper, outbox, runtime.metrics),
         outbox,
         runtime.metrics,
-        deadline=settings.transfer_deadline,
-        retry_first=settings.transfer_retry_first,
-        retry_most=settings.transfer_retry_most,
-        early_ends=settings.transfer_incomplete_tries,
+        reports,
+        _patience(settings),
     )
     workers = runtime.workers(
         database["assets"], jobs.work, concurrency=settings.transfer_concurrency, lease=settings.transfer_lease
@@ -85,10 +93,22 @@ def build(settings: MediaSettings) -> Service:
 
     app = make_app("Reelway media", runtime.metrics, runtime.health, lifespan)
     serve_asyncapi(app, runtime.consumers, "media", PUBLISHED)
+    serve_admin(app, settings, runtime)
     return Service(app, runtime)
 
 
-def _mover(settings: MediaSettings, runtime: Runtime, objects: S3Objects, claims: Claims) -> Mover:
+def _patience(settings: MediaSettings) -> Patience:
+    return Patience(
+        deadline=settings.transfer_deadline,
+        retry_first=settings.transfer_retry_first,
+        retry_most=settings.transfer_retry_most,
+        early_ends=settings.transfer_incomplete_tries,
+        unreachable_for=settings.transfer_unreachable_for,
+        with_writers=settings.transfer_lease * 1.5,
+    )
+
+
+def _mover(settings: MediaSettings, objects: S3Objects, claims: Claims, reports: Reports) -> Mover:
     fetcher = Fetcher(
         Guard(settings.fetch_allowed_networks, settings.fetch_allowed_ports),
         connect_seconds=settings.fetch_connect_timeout.total_seconds(),
@@ -100,6 +120,6 @@ def _mover(settings: MediaSettings, runtime: Runtime, objects: S3Objects, claims
         Prober(timeout_seconds=settings.probe_timeout.total_seconds()),
         objects,
         claims,
-        runtime.kafka.send,
+        reports,
         concurrency=settings.transfer_concurrency,
     )

@@ -12,6 +12,7 @@ from services.media.domain import Attempt, Rank, TransferError, order_of
 from services.media.mover import Moved
 from services.media.objects import StorageAwayError
 from services.media.sweeper import Sweeper
+from shared.contracts.events import TransferNoted
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease
 from shared.delivery.outbox import Document, Outbox
@@ -50,14 +51,14 @@ class Endings:
         self._metrics.transfer_bytes.inc(moved.metadata.size)
         log.info("transfer.ready", key=moved.key, size_bytes=moved.metadata.size)
 
-    async def fail(self, lease: Lease, attempt: Attempt, error: TransferError) -> None:
-        """Erase what was written, then say that it failed."""
+    async def fail(self, lease: Lease, attempt: Attempt, error: TransferError, note: TransferNoted) -> None:
+        """Erase what was written, then say that it failed, and by `note` what the last try met."""
         for claim in await self.claims_while_held(lease):
             if not claim.foreign and claim.key != lease.document.get("key"):
                 with contextlib.suppress(StorageAwayError):  # then the sweeper does it
                     await self._sweeper.erase(claim)
         change = _state(attempt, Rank.FAILED) | {"failure": {"code": error.code, "message": error.message}}
-        await self._finish(lease, self._outbox.carry({"$set": change}, answers.failed(attempt, error)))
+        await self._finish(lease, self._outbox.carry({"$set": change}, note, answers.failed(attempt, error)))
         self._metrics.transfers.labels(outcome="failed").inc()
         log.info("transfer.failed", code=error.code)
 

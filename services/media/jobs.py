@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 from pymongo.errors import PyMongoError
 
+from services.media import notes
 from services.media.answers import started
 from services.media.claims import Claims
 from services.media.domain import (
@@ -34,7 +35,6 @@ from shared.delivery.outbox import Document, Outbox
 from shared.wiring.metrics import Metrics
 from shared.wiring.tracing import enter_trace
 
-WRITER_GONE_AFTER = timedelta(seconds=30)
 LOOK_FOR_WRITER_AGAIN = timedelta(seconds=0.5)
 
 log = structlog.get_logger(__name__)
@@ -79,13 +79,16 @@ class Jobs:
 
     async def _transfer(self, lease: Lease, attempt: Attempt) -> None:
         began = time.monotonic()
+        if lease.tries > lease.document.get("triesEnded", 0) + 1:
+            self._reports.noted(notes.taken_over(attempt, lease.tries))
         deadline_at = lease.document.get("deadlineAt") or await self._start(lease, attempt)
         try:
             await self._claim_and_move(lease, attempt, deadline_at)
         except TimeoutError:
-            await self._endings.fail(lease, attempt, _trouble_before(lease.document) or _TIMEOUT)
+            error = _trouble_before(lease.document) or _TIMEOUT
+            await self._endings.fail(lease, attempt, error, notes.timed_out(attempt, lease.tries))
         except HopelessError as error:
-            await self._endings.fail(lease, attempt, error)
+            await self._endings.fail(lease, attempt, error, notes.refused(attempt, lease.tries, error))
         except (TroubleError, StorageAwayError) as error:
             await self._again(lease, attempt, error, deadline_at)
         else:
@@ -140,12 +143,15 @@ class Jobs:
         tries = Tries.of(lease.document).and_then(error, now)
         last = error if isinstance(error, TransferError) else _TIMEOUT
         if self._patience.ends(tries, imported=attempt.imported, deadline_at=deadline_at, next_try_at=now + wait):
-            await self._endings.fail(lease, attempt, last)
+            await self._endings.fail(lease, attempt, last, notes.try_failed(attempt, lease.tries, error, None))
             return
         log.warning("transfer.again", error=str(error), wait_seconds=round(wait.total_seconds(), 2), tries=lease.tries)
         self._metrics.transfers.labels(outcome="again").inc()
         trouble = {"code": last.code, "message": last.message}
-        await lease.again(wait, {"$set": {**tries.fields, "trouble": trouble}})
+        change = {"$set": {**tries.fields, "triesEnded": lease.tries, "trouble": trouble}}
+        note = notes.try_failed(attempt, lease.tries, error, wait)
+        await lease.again(wait, self._outbox.carry(change, note))
+        self._outbox.nudge(lease.id)
         self._reports.troubled(attempt, Progress(), error, next_try_at=now + wait)
 
     # --- erase --------------------------------------------------------------------------------------------
@@ -161,7 +167,7 @@ class Jobs:
             await lease.again(self._patience.pause(lease.tries))
             return
         since = lease.document["job"]["since"]
-        if any(claim.writing for claim in claims) and utc_now() < since + WRITER_GONE_AFTER:
+        if any(claim.writing for claim in claims) and utc_now() < since + self._patience.with_writers:
             await lease.again(LOOK_FOR_WRITER_AGAIN)  # its worker is stopping; what it still writes goes too
             return
         await self._endings.erased(lease, attempt, deleted=deleted)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import structlog
 from pymongo.errors import PyMongoError
 
+from services.media import notes
 from services.media.claims import Claims
 from services.media.domain import Attempt, HopelessError, poster_key
 from services.media.inspection import Inspection
@@ -78,7 +79,11 @@ class Mover:
             url = attempt.source.video_url or ""
             return self._transfers.fetch(url, key, progress=progress, stop=stop, remember=remember)
 
-        stored = await self._reported(lease, attempt, progress, self._in_thread(stop, move))
+        try:
+            stored = await self._reported(lease, attempt, progress, self._in_thread(stop, move))
+        finally:
+            if progress.resumes:
+                self._reports.noted(notes.resumed(attempt, lease.tries, progress.resumes))
         await self._patiently(attempt, stored, lambda: asyncio.to_thread(self._transfers.verify, key, stored))
         return await self._checked(attempt, key, stored)
 
@@ -112,6 +117,7 @@ class Mover:
             sha256=stored.sha256,
             original_url=attempt.source.video_url,
         )
+        self._reports.noted(notes.probed(attempt, metadata))
         return Moved(key, poster, metadata)
 
     async def _in_thread(self, stop: Stop, work: Callable[[], T]) -> T:

@@ -40,13 +40,17 @@ class Tries:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """When a transfer is given up, and how long the pauses between its tries are."""
+    """When a transfer is given up, how long the pauses between its tries are, and how long it may outlive its end.
+
+    `with_writers`: whoever lost a transfer stops as soon as they notice; so long what they write is erased at once.
+    """
 
     deadline: timedelta
     retry_first: timedelta
     retry_most: timedelta
     early_ends: int
     unreachable_for: timedelta
+    with_writers: timedelta
 
     def pause(self, tries: int) -> timedelta:
         """Return how long to wait after `tries` tries."""

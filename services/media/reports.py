@@ -7,7 +7,7 @@ from datetime import datetime
 from services.media.domain import Attempt, TroubleError
 from services.media.objects import StorageAwayError
 from services.media.transfer import Progress
-from shared.contracts.events import Event, TransferProgressed, event_id
+from shared.contracts.events import Event, TransferNoted, TransferProgressed, event_id
 
 STORAGE_AWAY = "The storage is not available at the moment."
 
@@ -30,15 +30,24 @@ class Reports:
         self, attempt: Attempt, progress: Progress, setback: Setback, *, next_try_at: datetime | None = None
     ) -> None:
         """Tell what keeps the file from being stored while it is tried again. Never blocks."""
-        what = setback.what if isinstance(setback, TroubleError) else STORAGE_AWAY
         event = _event(attempt, progress, f"troubled:{progress.transferred_bytes}")
-        self._tell(event.model_copy(update={"message": f"{what} Trying again.", "next_try_at": next_try_at}))
+        message = f"{what_of(setback)} Trying again."
+        self._tell(event.model_copy(update={"message": message, "next_try_at": next_try_at}))
+
+    def noted(self, note: TransferNoted) -> None:
+        """Tell something for the timeline that no write goes with. Never blocks."""
+        self._tell(note)
 
     def _tell(self, event: Event) -> asyncio.Future[None]:
         sending = asyncio.ensure_future(self._send(event))
         self._sending.add(sending)  # else nobody holds the one that is not waited for
         sending.add_done_callback(self._sending.discard)
         return sending
+
+
+def what_of(setback: Setback) -> str:
+    """Return what happened, in words for users."""
+    return setback.what if isinstance(setback, TroubleError) else STORAGE_AWAY
 
 
 def _event(attempt: Attempt, progress: Progress, transition: str) -> TransferProgressed:

@@ -18,7 +18,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class VideoSource:
-    """The bytes at a URL, in order. `size_bytes` is None where the server does not say.
+    """The bytes at a URL, in order. `size_bytes` is None where the server does not say; `resumes` counts the breaks.
 
     A connection that breaks is resumed by Range where the server vouches that the file is still the same one
     (strong ETag or Last-Modified); two versions are never joined. Blocks: for threads only.
@@ -31,6 +31,7 @@ class VideoSource:
         self._stop = stop
         self._offset = 0
         self._fruitless = 0
+        self.resumes = 0
         self._response = fetcher.get(url, {}, stop)
         try:
             self._check_answer()
@@ -103,6 +104,7 @@ class VideoSource:
                 continue
             if self._continues(response):
                 self._response = response
+                self.resumes += 1
                 return
             response.close()
             if not isinstance(_problem_of_status(response.status), TroubleError):

@@ -1,8 +1,9 @@
 """The assets: one document per video, what media knows of it, its job and the events it has yet to tell.
 
 Fields: userId, title, attempt, order, state, source {videoUrl, s3Key}, adopted, imported, job, deadlineAt (from the
-attempt's first try on), endedEarly (count of tries), unreachableSince (while no try gets a byte), trouble (of the last
-try) and failure {code, message}, key, posterKey, metadata, traceparent, createdAt, updatedAt, erasedAt.
+attempt's first try on), endedEarly (count of tries), unreachableSince (while no try gets a byte), triesEnded (number of
+the last try that ended by itself), trouble (of the last try) and failure {code, message}, key, posterKey, metadata,
+traceparent, createdAt, updatedAt, erasedAt.
 """
 
 from typing import Any
@@ -19,7 +20,7 @@ from shared.wiring.tracing import current_traceparent
 
 TRANSFER, ERASE = "transfer", "erase"
 
-_OF_TRIES = ("deadlineAt", "endedEarly", "unreachableSince", "trouble", "failure")
+_OF_TRIES = ("deadlineAt", "endedEarly", "unreachableSince", "triesEnded", "trouble", "failure")
 
 
 class Assets:

@@ -34,6 +34,7 @@ class Progress:
 
     transferred_bytes: int = 0
     size_bytes: int | None = None
+    resumes: int = 0
 
 
 class Transfers:
@@ -126,6 +127,7 @@ def _pour(first: bytes, source: VideoSource, upload: Upload, progress: Progress)
             digests.add(block)
             progress.transferred_bytes = digests.size_bytes
             block = source.read(BLOCK_BYTES)
+            progress.resumes = source.resumes
         upload.finish()
     except BaseException:
         upload.abort()

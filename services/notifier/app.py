@@ -16,6 +16,7 @@ from services.notifier.settings import NotifierSettings
 from services.notifier.store import Store
 from services.notifier.workflow import Telling
 from shared.contracts.events import NotificationCreated, NotificationPassed
+from shared.wiring.admin import serve_admin
 from shared.wiring.asyncapi import serve_asyncapi
 from shared.wiring.http import make_app
 from shared.wiring.runtime import Runtime
@@ -54,6 +55,7 @@ def build(settings: NotifierSettings) -> Notifier:
     app = make_app("Reelway notifier", runtime.metrics, runtime.health, lifespan)
     app.include_router(routes(telling, audience, Callers(keys)))
     serve_asyncapi(app, runtime.consumers, "notifier", PUBLISHED)
+    serve_admin(app, settings, runtime)
 
     def stop() -> None:
         runtime.say_stopping()

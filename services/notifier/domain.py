@@ -89,7 +89,7 @@ def rendering_started(event: WorkflowStarted) -> News:
     """Return the news that the workflow has the attempt, or may have it."""
     message = "Your video is being rendered."
     if not event.certain:
-        message = "The workflow does not answer; your video may be rendering. Waiting for its result."
+        message = event.message or "Your video may be rendering. Waiting for its result."
     payload = _payload(event, "rendering", "progress", message)
     payload["estimated_completion"] = iso(event.estimated_completion)
     return _news(event, Rank.STARTED if event.certain else Rank.UNKNOWN, payload)

@@ -32,6 +32,7 @@ class Metrics:
         self.events_handled = counter("events_handled_total", "Events consumed", "topic", "type", "outcome")
         self.event_seconds = histogram("event_handling_seconds", "Time to handle one event", "topic")
         self.events_published = counter("events_published_total", "Events confirmed by Kafka", "topic")
+        self.unhandled_seconds = gauge("oldest_unhandled_event_seconds", "Age of the event at hand", "topic")
         self.unknown_events = counter("unknown_events_total", "Events of a type this version does not know", "topic")
         self.dead_letters = counter("dead_letters_total", "Messages given up", "topic", "reason")
         self.dead_letters_in_a_row = gauge("dead_letters_in_a_row", "Given up since one was handled", "topic")
@@ -48,6 +49,9 @@ class Metrics:
         self.video_seconds = histogram("video_seconds", "From request to ready", "kind", buckets=LONG)
         self.reannounced = counter("reannounced_total", "Events published again for want of an answer", "type")
         self.webhooks = counter("webhooks_total", "Webhooks received", "purpose", "outcome")
+        self.callback_seconds = histogram(
+            "callback_judged_seconds", "From arrival to judgement", "purpose", buckets=LONG
+        )
         self.logins = counter("logins_total", "Log-in attempts", "outcome")
 
         # generator

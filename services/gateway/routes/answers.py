@@ -120,6 +120,35 @@ class Workflows(_Shape):
     next_cursor: str | None
 
 
+class TimelineEntry(_Shape):
+    """What one service said or received about one attempt; `outcome` is what came of a webhook."""
+
+    id: str
+    time: UtcTime
+    attempt: int
+    service: Literal["gateway", "generator", "media", "notifier"]
+    code: str
+    level: Literal["info", "warning", "error"]
+    message: str
+    outcome: str | None = None
+    trace_id: str | None = None
+    details: dict[str, str | float | bool] | None = None
+
+
+class Timeline(_Shape):
+    """Everything that happened to a video, in order of time; `why` says in one sentence why it failed, if it did."""
+
+    video_id: str
+    title: str
+    status: VideoStatus
+    stage: str
+    attempt: int
+    created_at: UtcTime
+    standing: str
+    why: str | None = None
+    entries: list[TimelineEntry]
+
+
 class Token(_Shape):
     """What a log-in gives; the same token is set as a cookie."""
 

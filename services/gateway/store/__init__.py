@@ -7,6 +7,7 @@ from services.gateway.store.history import History
 from services.gateway.store.receipts import Receipts
 from services.gateway.store.signing_keys import SigningKeys
 from services.gateway.store.throttle import Throttle
+from services.gateway.store.timeline import Entries
 from services.gateway.store.videos import Videos
 from shared.wiring.runtime import Runtime
 
@@ -22,6 +23,7 @@ class Store:
         self.videos = Videos(self.video_documents, self.video_outbox, settings.reannounce_after)
         self.receipts = Receipts(self.receipt_documents, self.receipt_outbox, settings.reannounce_after)
         self.history = History(database["history"])
+        self.timeline = Entries(database["timeline"])
         self.catalog = Catalog(database["catalog"])
         self.accounts = Accounts(database["users"])
         self.sessions = Sessions(database["sessions"])
@@ -32,7 +34,9 @@ class Store:
         """Make every index of every collection."""
         for part in (
             self.videos,
+            self.receipts,
             self.history,
+            self.timeline,
             self.catalog,
             self.accounts,
             self.sessions,

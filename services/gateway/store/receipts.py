@@ -1,7 +1,9 @@
 """`receipts`: every webhook that was answered 2xx, raw as it came, until no workflow can repeat it any more."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import AutoReconnect, DuplicateKeyError, ServerSelectionTimeoutError
@@ -11,6 +13,8 @@ from shared.contracts.wire import utc_now
 from shared.delivery.leases import new_job
 from shared.delivery.outbox import Document, Outbox
 from shared.wiring.tracing import current_traceparent
+
+QUARANTINED_KEPT = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,14 @@ class Receipt:
     authenticated_by: str
     body: bytes
     body_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """When a stored webhook came, and what it was passed on as; None for one of a release that did not keep it."""
+
+    at: datetime
+    report: Event | None
 
 
 class ReceiptTakenError(Exception):
@@ -65,10 +77,56 @@ class Receipts:
         except AutoReconnect:
             await self._collection.insert_one(document)
 
-    async def judged(self, receipt_id: str, outcome: str) -> None:
-        """Note what came of a webhook; it is not passed on again."""
-        judgement = {"$set": {"outcome": outcome, "judgedAt": utc_now()}, "$unset": {"job": "", "passedOn": ""}}
-        await self._collection.update_one({"_id": receipt_id}, judgement)
+    async def kept(self, receipt_id: str) -> Kept | None:
+        """Return what is kept of a webhook."""
+        document = await self._collection.find_one({"_id": receipt_id}, {"receivedAt": 1, "passedOn": 1})
+        return None if document is None else Kept(document["receivedAt"], passed_on(document))
+
+    async def ensure_indexes(self) -> None:
+        """Make the indexes of the listings."""
+        await self._collection.create_index([("outcome", 1), ("receivedAt", -1)])
+        await self._collection.create_index([("receivedAt", -1)])
+
+    async def judged(self, receipt_id: str, outcome: str) -> timedelta | None:
+        """Note what came of a webhook; it is not passed on again. What nobody could place is kept for people.
+
+        Return how long its sender's news waited for that, None where it had been judged before or is not kept.
+        """
+        receipt = await self._collection.find_one({"_id": receipt_id}, {"receivedAt": 1, "judgedAt": 1})
+        now = utc_now()
+        known: Document = {"outcome": outcome, "judgedAt": now}
+        if outcome == "quarantined":
+            known["expiresAt"] = now + QUARANTINED_KEPT
+        await self._collection.update_one({"_id": receipt_id}, {"$set": known, "$unset": {"job": ""}})
+        return now - receipt["receivedAt"] if receipt and "judgedAt" not in receipt else None
+
+    async def find(self, receipt_id: str) -> Document | None:
+        """Return a receipt's document."""
+        return await self._collection.find_one({"_id": receipt_id})
+
+    async def newest(self, outcomes: Sequence[str] | None, limit: int) -> list[Document]:
+        """Return the newest receipts with one of these outcomes, or with any, without their bodies."""
+        wanted: Document = {} if outcomes is None else {"outcome": {"$in": list(outcomes)}}
+        found = self._collection.find(wanted, {"body": 0, "passedOn": 0, "outbox": 0})
+        return await found.sort("receivedAt", -1).limit(limit).to_list()
+
+    async def pass_on_again(self, receipt: Document, event: Event, about: Mapping[str, Any]) -> bool:
+        """Pass a webhook on once more as `event`, noting what it is `about`; False where it was judged meanwhile."""
+        as_seen = {"_id": receipt["_id"], "judgedAt": receipt.get("judgedAt")}
+        update = {
+            "$set": {**about, **self._waiting(event)},
+            "$unset": {"outcome": "", "judgedAt": ""},
+            "$inc": {"tries": 1},
+        }
+        changed = await self._collection.update_one(as_seen, self._outbox.carry(update, event))
+        self._outbox.nudge(receipt["_id"])
+        return bool(changed.modified_count)
+
+    async def discard(self, receipt: Document) -> bool:
+        """Close a webhook that nobody wants; False where something else has become of it meanwhile."""
+        as_seen = {"_id": receipt["_id"], "outcome": receipt.get("outcome")}
+        closed = {"$set": {"outcome": "discarded", "judgedAt": utc_now()}, "$unset": {"job": ""}}
+        return bool((await self._collection.update_one(as_seen, closed)).modified_count)
 
     def _waiting(self, event: Event) -> Document:
         passed_on = {"type": type(event).__name__, "event": event.model_dump(mode="json", by_alias=True)}
@@ -92,6 +150,6 @@ class Receipts:
 
 
 def passed_on(document: Document) -> Event | None:
-    """Return the event a stored webhook was passed on as; None once it has been judged."""
+    """Return the event a stored webhook was passed on as; None for one of a release that did not keep it."""
     kept = document.get("passedOn")
     return BY_TYPE[kept["type"]].model_validate(kept["event"]) if kept else None

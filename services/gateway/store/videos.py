@@ -25,10 +25,10 @@ from services.gateway.domain import (
 )
 from services.gateway.store.view_documents import accepted_of, error_of, slot_of, slots_of, to_document, to_video
 from shared.contracts.events import Event, VideoRetryRequested
-from shared.contracts.videos import VideoStatus
+from shared.contracts.videos import VideoKind, VideoStatus
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import new_job
-from shared.delivery.outbox import Document, Outbox
+from shared.delivery.outbox import EPOCH, FAR, Document, Outbox
 from shared.wiring.tracing import current_traceparent
 
 
@@ -74,6 +74,7 @@ class Videos:
         await self._collection.create_index("slot", unique=True, sparse=True)
         await self._collection.create_index("shelf", sparse=True)
         await self._collection.create_index([("userId", 1), ("status", 1), ("shelf", 1)])
+        await self._collection.create_index([("kind", 1), ("readyAt", -1)])
 
     async def add(
         self,
@@ -139,6 +140,13 @@ class Videos:
         found = self._collection.find(wanted).sort("shelf", -1).limit(limit)
         return [to_video(document) async for document in found]
 
+    async def durations(self, kind: VideoKind, limit: int) -> list[timedelta]:
+        """Return how long the newest ready videos of this kind took, from the request of their last attempt on."""
+        ready = {"kind": kind, "readyAt": {"$gte": EPOCH, "$lt": FAR}}
+        found = self._collection.find(ready, {"requestedAt": 1, "readyAt": 1}).sort("readyAt", -1).limit(limit)
+        took = [video["readyAt"] - video["requestedAt"] async for video in found if "requestedAt" in video]
+        return [duration for duration in took if duration > timedelta(0)]
+
     async def advance(
         self, video_id: str, attempt: int, rank: Rank, fields: Mapping[str, Any], *, clear: Sequence[str] = ()
     ) -> bool:
@@ -147,7 +155,7 @@ class Videos:
         gone = [*_PASSING, *clear] if rank < Rank.FAILED else [*_PASSING, "slot", *clear]
         update = {
             "$set": {**fields, "order": order, "updatedAt": utc_now()},
-            "$unset": dict.fromkeys(gone, ""),
+            "$unset": dict.fromkeys((name for name in gone if name not in fields), ""),
         }
         changed = await self._collection.update_one({"_id": video_id, "order": {"$lt": order}}, update)
         return bool(changed.modified_count)
@@ -189,7 +197,7 @@ class Videos:
         """Begin the next attempt, unless the view moved on since `video` was read. Raises SlotTakenError."""
         order = order_of(video.attempt + 1, Rank.REQUESTED)
         values = {**fields, "attempt": video.attempt + 1, "order": order, "updatedAt": utc_now()}
-        values["restart"] = event.restart
+        values |= {"restart": event.restart, "requestedAt": event.time}
         if slot is not None:
             values["slot"] = slot_of(video.user_id, slot)
         # What is rendered anew lies elsewhere: the last attempt's file must not be fetched in its place.

@@ -46,6 +46,7 @@ def to_document(
         "order": order_of(1, Rank.REQUESTED),
         "estimatedCompletion": accepted.estimated_completion,
         "createdAt": accepted.accepted_at,
+        "requestedAt": accepted.accepted_at,
         "updatedAt": accepted.accepted_at,
     }
     return {name: value for name, value in document.items() if value is not None}

@@ -6,13 +6,18 @@ import { Player } from './player.js';
 const template = document.getElementById('card');
 
 export class Card {
-  /** `actions` has retry, cancel and remove, each called with the item, and refetch(videoId) for a fresh link. */
+  /**
+   * `actions` has retry, cancel, remove and story, each called with the item, refetch(videoId) for a fresh link and
+   * explain(item), which resolves to why the video failed in one sentence.
+   */
   constructor(actions) {
     this.root = template.content.firstElementChild.cloneNode(true);
     this.article = this.root.querySelector('article');
     this.actions = actions;
     this.item = null;
     this.player = null;
+    this.explained = null;
+    this.#wire('story', actions.story);
     this.#wire('retry', actions.retry);
     this.#wire('cancel', actions.cancel);
     this.#wire('delete', actions.remove);
@@ -27,7 +32,7 @@ export class Card {
     this.#text('.card-title', item.title || 'Untitled');
     this.#one('.card-title').title = item.title ?? '';
     this.#text('.state-words', stageInWords(item));
-    this.#text('.detail', detail(item));
+    this.#text('.detail', detail(item, this.#why(item)));
     this.#text('.facts', facts(item));
     this.#one('.facts').title = formatFull(item.createdAt);
     this.#showCode(item);
@@ -47,6 +52,21 @@ export class Card {
     this.#one('.card-title').focus({ preventScroll: true });
     const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
     this.root.scrollIntoView({ block: 'nearest', behavior: calm ? 'auto' : 'smooth' });
+  }
+
+  // Asked for once for each attempt that failed; the card shows what it knows meanwhile.
+  #why({ videoId, attempt, stage, error }) {
+    const failure = `${videoId} ${attempt} ${error?.code} ${error?.message}`;
+    if (stage !== 'failed' || !error) return '';
+    if (this.explained?.failure === failure) return this.explained.why;
+    this.explained = { failure, why: '' };
+    this.#explain(this.explained);
+    return '';
+  }
+
+  async #explain(explained) {
+    explained.why = (await this.actions.explain?.(this.item)) ?? '';
+    if (explained.why && this.explained === explained) this.show(this.item);
   }
 
   #showCode({ stage, error }) {
@@ -107,10 +127,16 @@ export class Card {
   }
 }
 
-function detail(item) {
-  if (item.stage === 'failed') return item.error?.message ?? 'This video could not be made.';
+function detail(item, why) {
+  if (item.stage === 'failed') return reason(item.error?.message ?? 'This video could not be made.', why);
   if (item.stage === 'ready') return '';
   return item.detail;
+}
+
+// The message says what happened, then what to do; the sentence knows better what happened.
+function reason(message, why) {
+  const advice = message.split('. ').slice(1).join('. ');
+  return why ? [why, advice].filter(Boolean).join(' ') : message;
 }
 
 function facts(item) {

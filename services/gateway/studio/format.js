@@ -8,6 +8,15 @@ const DAY_AND_CLOCK = new Intl.DateTimeFormat(undefined, {
   minute: '2-digit',
 });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'short' });
+const MOMENT = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+});
 const SIZE_UNITS = ['kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
 const WORDS_PER_SECOND = 2.5;
 
@@ -16,6 +25,23 @@ export function formatWhen(iso, now = new Date()) {
   const date = toDate(iso);
   if (!date) return '';
   return (date.toDateString() === now.toDateString() ? CLOCK : DAY_AND_CLOCK).format(date);
+}
+
+/** ISO time → the moment to the millisecond, as people compare it with logs. */
+export function formatMoment(iso) {
+  const date = toDate(iso);
+  return date ? MOMENT.format(date) : '';
+}
+
+/** Two ISO times → how long the second came after the first: "0.4 s", "1:23 min", "1:02 h". */
+export function formatSince(from, to) {
+  const [start, end] = [toDate(from), toDate(to)];
+  if (!start || !end) return '';
+  const seconds = Math.max(0, (end - start) / 1000);
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}:${padded(seconds % 60)} min`;
+  return `${Math.floor(minutes / 60)}:${padded(minutes % 60)} h`;
 }
 
 export function formatFull(iso) {
@@ -71,6 +97,10 @@ export function formatExpected(iso, now = new Date()) {
 /** A script → how many seconds it takes to say it aloud. */
 export function speakingSeconds(text) {
   return (text.match(/\S+/g) ?? []).length / WORDS_PER_SECOND;
+}
+
+function padded(number) {
+  return String(Math.floor(number)).padStart(2, '0');
 }
 
 function toDate(iso) {

@@ -4,6 +4,7 @@ import { Card } from './card.js';
 import { confirmed } from './dialog.js';
 import { advance, isRunning, newsFromAcceptance, newsFromStream, newsFromVideo, stageInWords } from './journey.js';
 import { Shelf } from './shelf.js';
+import { Story, timelineOf } from './story.js';
 
 const PAGE = 12;
 const SETTLE_WAITS_MS = [200, 400, 800, 1500, 3000, 5000, 8000, 12000];
@@ -13,6 +14,7 @@ export class Gallery {
   constructor(announce) {
     this.announce = announce;
     this.shelf = new Shelf(() => this.#loadMore(), () => this.load());
+    this.story = new Story();
     this.items = new Map();
     this.gone = new Set();
     this.introduced = new Set();
@@ -25,12 +27,15 @@ export class Gallery {
       cancel: (item) => this.#cancel(item),
       remove: (item) => this.#remove(item),
       refetch: (videoId) => status(videoId),
+      story: (item) => this.story.open(item),
+      explain: (item) => why(item.videoId),
     };
   }
 
   /** Loads or reloads the newest page and brings the page in line with it. Calls while loading make one more load. */
   async load() {
     this.isStale = true;
+    this.story.refresh();
     if (this.isLoading) return;
     this.isLoading = true;
     this.shelf.showLoading(!this.items.size);
@@ -52,6 +57,7 @@ export class Gallery {
   /** A notification of the live stream. */
   hear(notification) {
     const { type, videoId } = notification;
+    this.story.hear(videoId);
     if (type === 'removed') return this.#forget(videoId);
     const news = newsFromStream(notification);
     if (!news || this.gone.has(videoId)) return undefined;
@@ -75,6 +81,7 @@ export class Gallery {
 
   /** Brings time-dependent words ("expected by") up to date. */
   tick() {
+    this.story.refresh();
     for (const item of this.items.values()) {
       if (isRunning(item)) this.shelf.card(item.videoId).show(item);
     }
@@ -181,6 +188,7 @@ export class Gallery {
   // Late news of a deleted video must not bring its card back.
   #forget(videoId) {
     this.gone.add(videoId);
+    this.story.close(videoId);
     this.#drop(videoId);
     this.#tally();
   }
@@ -202,4 +210,13 @@ function page(cursor) {
 
 function status(videoId) {
   return call('GET', `/api/video/status/${encodeURIComponent(videoId)}`);
+}
+
+// One sentence more than the card has; without it the card says what it knows.
+async function why(videoId) {
+  try {
+    return (await timelineOf(videoId)).why;
+  } catch {
+    return '';
+  }
 }

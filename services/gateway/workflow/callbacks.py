@@ -11,7 +11,7 @@ from services.gateway.store.history import History
 from services.gateway.store.receipts import Receipt, Receipts, ReceiptTakenError
 from services.gateway.store.videos import Videos
 from shared.access.callback_urls import Purpose
-from shared.contracts.events import CompletionReported, Event, WorkflowErrorReported, event_id
+from shared.contracts.events import CallbackJudged, CompletionReported, Event, WorkflowErrorReported, event_id
 from shared.wiring.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -80,6 +80,12 @@ class Callbacks:
     async def failed(self, webhook: Webhook) -> Received:
         """Take the news that a workflow broke."""
         return await self._take(webhook, _workflow_error)
+
+    async def judged(self, event: CallbackJudged) -> None:
+        """Note what the generator says came of a webhook."""
+        waited = await self._receipts.judged(event.receipt_id, event.outcome)
+        if waited is not None:
+            self._metrics.callback_seconds.labels(purpose=event.purpose).observe(max(0.0, waited.total_seconds()))
 
     async def _take(self, webhook: Webhook, make: Callable[[str, Webhook], Event]) -> Received:
         known = await self._videos.known(webhook.video_id) if webhook.video_id is not None else None

@@ -1,9 +1,9 @@
 """What owners do with their videos: try again, cancel, delete. Each change carries its event in the same write."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from services.gateway.domain import CANCELLED, Stage, Video, restart_of
+from services.gateway.forecast import Forecast
 from services.gateway.store.videos import SlotTakenError, Videos
 from services.gateway.workflow.asking import cancelled, deleted, retried
 from services.gateway.workflow.quota import Quota
@@ -43,11 +43,11 @@ class File:
 class Lifecycle:
     """Changes one video of one user. All methods raise NotFoundError where it is not theirs."""
 
-    def __init__(self, videos: Videos, quota: Quota, metrics: Metrics, expected: timedelta) -> None:
+    def __init__(self, videos: Videos, quota: Quota, metrics: Metrics, forecast: Forecast) -> None:
         self._videos = videos
         self._quota = quota
         self._metrics = metrics
-        self._expected = expected
+        self._forecast = forecast
 
     async def find(self, video_id: str, user_id: str) -> Video:
         """Return the video."""
@@ -73,7 +73,7 @@ class Lifecycle:
             fields = {
                 "status": VideoStatus.PROCESSING,
                 "stage": Stage.QUEUED,
-                "estimatedCompletion": utc_now() + self._expected,
+                "estimatedCompletion": utc_now() + await self._forecast.expected(video.kind),
             }
             try:
                 if await self._videos.retry(video, fields, slot, retried(video, video.attempt + 1, restart_of(video))):

@@ -70,5 +70,5 @@ def unanswered_video(document: Document) -> Sequence[Event]:
 
 def unanswered_receipt(document: Document) -> Sequence[Event]:
     """Return the callback a webhook became, until the generator has said what came of it."""
-    event = passed_on(document)
+    event = None if "judgedAt" in document else passed_on(document)
     return () if event is None else (event,)

@@ -6,6 +6,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 from services.gateway.domain import Accepted, VideoRequest
+from services.gateway.forecast import Forecast
 from services.gateway.store.videos import IdTakenError, KeyTakenError, SlotTakenError, Videos
 from services.gateway.workflow.asking import requested
 from services.gateway.workflow.quota import Quota
@@ -22,11 +23,11 @@ class OtherBodyError(Exception):
 class Requests:
     """Accepts requests. Without an idempotency key every request is a new video."""
 
-    def __init__(self, videos: Videos, quota: Quota, metrics: Metrics, expected: timedelta) -> None:
+    def __init__(self, videos: Videos, quota: Quota, metrics: Metrics, forecast: Forecast) -> None:
         self._videos = videos
         self._quota = quota
         self._metrics = metrics
-        self._expected = expected
+        self._forecast = forecast
 
     async def accept(self, request: VideoRequest, route: str, idempotency_key: str | None) -> Accepted:
         """Store `request` and return its answer; a repeat gets the answer of the first.
@@ -35,7 +36,8 @@ class Requests:
         """
         body_hash = _hash_of(request)
         key = _key(request.user_id, route, idempotency_key)
-        accepted = self._first_answer(request, utc_now())
+        expected = await self._forecast.expected(request.kind)
+        accepted = _first_answer(request, utc_now(), expected)
         slot, misses = self._quota.guess(), 0
         while True:
             try:
@@ -45,7 +47,7 @@ class Requests:
             except KeyTakenError:
                 return await self._repeated(str(key), body_hash)
             except IdTakenError:
-                accepted = self._first_answer(request, accepted.accepted_at + _MILLISECOND)
+                accepted = _first_answer(request, accepted.accepted_at + _MILLISECOND, expected)
             except SlotTakenError:
                 # A full quota must not hide the answer that a repeat is owed.
                 if key and await self._videos.accepted_with(key):
@@ -62,15 +64,16 @@ class Requests:
             raise OtherBodyError
         return first[0]
 
-    def _first_answer(self, request: VideoRequest, at: datetime) -> Accepted:
-        timestamp = round(at.astimezone(UTC).timestamp() * 1000)
-        return Accepted(
-            video_id=f"{request.user_id}_{timestamp}",
-            request_id=f"video_{timestamp}_{secrets.token_hex(6)}",
-            kind=request.kind,
-            accepted_at=at,
-            estimated_completion=at + self._expected,
-        )
+
+def _first_answer(request: VideoRequest, at: datetime, expected: timedelta) -> Accepted:
+    timestamp = round(at.astimezone(UTC).timestamp() * 1000)
+    return Accepted(
+        video_id=f"{request.user_id}_{timestamp}",
+        request_id=f"video_{timestamp}_{secrets.token_hex(6)}",
+        kind=request.kind,
+        accepted_at=at,
+        estimated_completion=at + expected,
+    )
 
 
 def _key(user_id: str, route: str, idempotency_key: str | None) -> str | None:

@@ -4,8 +4,15 @@ On the wire an event is a CloudEvent in binary mode: `id`, `time` and `tracepare
 other fields as a JSON body in camelCase. The producer owns the topic. Unknown fields are ignored.
 """
 
-from shared.contracts.events.assets import TransferProgressed, TransferStarted, VideoFailed, VideoReady, VideoRemoved
-from shared.contracts.events.base import ENVELOPE, Event, VideoEvent, event_id
+from shared.contracts.events.assets import (
+    TransferNoted,
+    TransferProgressed,
+    TransferStarted,
+    VideoFailed,
+    VideoReady,
+    VideoRemoved,
+)
+from shared.contracts.events.base import ENVELOPE, Event, NotedEvent, VideoEvent, event_id
 from shared.contracts.events.callbacks import CompletionReported, ProgressReported, WorkflowErrorReported
 from shared.contracts.events.catalog import AvatarChanged, CatalogEvent, CatalogItemRemoved, TopicChanged, VoiceChanged
 from shared.contracts.events.notifications import NotificationCreated, NotificationPassed
@@ -21,6 +28,7 @@ from shared.contracts.events.workflows import (
     ResultDiscarded,
     WorkflowCompleted,
     WorkflowFailed,
+    WorkflowNoted,
     WorkflowProgressed,
     WorkflowStarted,
 )
@@ -42,11 +50,13 @@ BY_TYPE: dict[str, type[Event]] = {
         WorkflowCompleted,
         WorkflowFailed,
         ResultDiscarded,
+        WorkflowNoted,
         TransferStarted,
         TransferProgressed,
         VideoReady,
         VideoFailed,
         VideoRemoved,
+        TransferNoted,
         AvatarChanged,
         VoiceChanged,
         TopicChanged,
@@ -65,11 +75,13 @@ __all__ = [
     "CatalogItemRemoved",
     "CompletionReported",
     "Event",
+    "NotedEvent",
     "NotificationCreated",
     "NotificationPassed",
     "ProgressReported",
     "ResultDiscarded",
     "TopicChanged",
+    "TransferNoted",
     "TransferProgressed",
     "TransferStarted",
     "VideoCancelled",
@@ -85,6 +97,7 @@ __all__ = [
     "WorkflowCompleted",
     "WorkflowErrorReported",
     "WorkflowFailed",
+    "WorkflowNoted",
     "WorkflowProgressed",
     "WorkflowStarted",
     "event_id",

@@ -1,7 +1,7 @@
 """Topic `video.assets`: what became of the file (media)."""
 
 from shared.contracts import topics
-from shared.contracts.events.base import VideoEvent
+from shared.contracts.events.base import NotedEvent, VideoEvent
 from shared.contracts.videos import VideoMetadata
 from shared.contracts.wire import UtcTime
 
@@ -51,5 +51,11 @@ class VideoFailed(VideoEvent):
 
 class VideoRemoved(VideoEvent):
     """Record and objects of a deleted video are gone."""
+
+    topic = topics.VIDEO_ASSETS
+
+
+class TransferNoted(NotedEvent):
+    """What media met on the way: tries that failed, workers that took over, connections that were resumed."""
 
     topic = topics.VIDEO_ASSETS

@@ -1,12 +1,13 @@
 """What all events have in common."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, GetJsonSchemaHandler
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from shared.contracts import topics
+from shared.contracts.plain_words import Sentence, safe
 from shared.contracts.wire import UtcTime, Wire, utc_now
 
 ENVELOPE = ("id", "time", "traceparent")
@@ -45,6 +46,29 @@ class VideoEvent(Event):
     def key(self) -> str:
         """Return the video's id."""
         return self.video_id
+
+
+LONGEST_DETAIL = 200
+MOST_DETAILS = 12
+
+Details = dict[
+    Annotated[str, Field(max_length=40)],
+    int | float | bool | Annotated[str, AfterValidator(lambda text: safe(text, LONGEST_DETAIL))],
+]
+
+
+class NotedEvent(VideoEvent):
+    """Something about an attempt that only its producer knows, told for the video's timeline and nothing else.
+
+    `message` is one plain sentence; like the texts of `details` it never holds a secret, a script, or more of an
+    address than scheme and host. `lasting`: never dropped, however long the timeline grows.
+    """
+
+    code: str = Field(pattern=r"^[a-z][a-z_.]{0,62}$")
+    message: Sentence
+    level: Literal["info", "warning", "error"] = "info"
+    lasting: bool = False
+    details: Details = Field(default_factory=dict, max_length=MOST_DETAILS)
 
 
 def event_id(subject: str, attempt: int, transition: str) -> str:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from shared.contracts import topics
-from shared.contracts.events.base import Event, VideoEvent
+from shared.contracts.events.base import Event, NotedEvent, VideoEvent
 from shared.contracts.videos import VideoKind
 from shared.contracts.wire import UtcTime
 
@@ -30,7 +30,10 @@ class CallbackJudged(Event):
 
 
 class WorkflowStarted(VideoEvent):
-    """The workflow engine has the attempt; `certain` is False while nobody can say whether it runs."""
+    """The workflow engine has the attempt; `certain` is False while nobody can say whether it runs.
+
+    `message` is what is to be said of it beside that, in plain words.
+    """
 
     topic = topics.VIDEO_WORKFLOWS
     kind: VideoKind
@@ -39,6 +42,7 @@ class WorkflowStarted(VideoEvent):
     execution_id: str | None = None
     certain: bool = True
     estimated_completion: UtcTime
+    message: str | None = None
 
 
 class WorkflowProgressed(VideoEvent):
@@ -88,3 +92,9 @@ class ResultDiscarded(VideoEvent):
     topic = topics.VIDEO_WORKFLOWS
     s3_key: str
     reason: str
+
+
+class WorkflowNoted(NotedEvent):
+    """What the generator did or concluded beside the states above: calls and their answers, reports not taken."""
+
+    topic = topics.VIDEO_WORKFLOWS

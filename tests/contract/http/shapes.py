@@ -61,6 +61,30 @@ HISTORY = {
     "attempt": int,
     "title": str,
 }
+TIMELINE = {
+    "videoId": VIDEO_ID,
+    "title": str,
+    "status": re.compile("pending|processing|ready|failed"),
+    "stage": str,
+    "attempt": int,
+    "createdAt": TIME,
+    "standing": re.compile(r".+\."),
+    "why?": re.compile(r".+\."),
+    "entries": [
+        {
+            "id": str,
+            "time": TIME,
+            "attempt": int,
+            "service": re.compile("gateway|generator|media|notifier"),
+            "code": re.compile("[a-z][a-z_.]*"),
+            "level": re.compile("info|warning|error"),
+            "message": re.compile(r".+\."),
+            "outcome?": str,
+            "traceId?": re.compile("[0-9a-f]{32}"),
+            "details?": dict,
+        }
+    ],
+}
 
 
 def check(value: Any, shape: Any, where: str = "data") -> None:

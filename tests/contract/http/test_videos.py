@@ -15,6 +15,7 @@ GALLERY = {"videos": [VIDEO], "nextCursor": (str, type(None))}
 ACTIONS = (
     ("GET", "status"),
     ("GET", "download"),
+    ("GET", "timeline"),
     ("DELETE", "delete"),
     ("POST", "retry"),
     ("POST", "cancel"),

@@ -2,10 +2,14 @@
 
 import itertools
 import random
+from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
+from services.gateway.store.videos import Videos
 from shared.contracts.events import VideoRetryRequested
+from shared.delivery.outbox import Outbox
 from tests.integration.gateway import events
 from tests.integration.gateway.world import Person, World
 
@@ -23,7 +27,8 @@ async def test_the_stages_of_a_life(world: World) -> None:
     video_id = await person.ask()
     await world.publish(events.started(video_id, certain=False, execution_id=None))
     await person.sees(video_id, status="processing", stage="unknown")
-    await world.publish(events.started(video_id, id=f"{video_id}:1:certain"))
+    # Of this kind no video was ever made here: what the generator expects is all there is.
+    await world.publish(events.started(video_id, id=f"{video_id}:1:certain", kind="create"))
     video = await person.sees(video_id, status="processing", stage="rendering")
     assert video["estimated_completion"] == "2030-01-02T03:04:05.678Z"
     await world.publish(
@@ -38,6 +43,15 @@ async def test_the_stages_of_a_life(world: World) -> None:
     await world.publish(events.ready(video_id))
     video = await person.sees(video_id, status="ready", stage="ready")
     assert not {"progress", "error", "estimated_completion"} & set(video)
+
+
+async def test_an_uncertain_start_is_explained_until_it_is_certain(world: World) -> None:
+    person = await world.person()
+    video_id = await person.ask()
+    await world.publish(events.started(video_id, certain=False, execution_id=None, message="Nobody said so."))
+    await person.sees(video_id, status="processing", stage="unknown", message="Nobody said so.")
+    await world.publish(events.started(video_id, id=f"{video_id}:1:certain"))
+    await person.sees(video_id, stage="rendering", message=None)
 
 
 async def test_what_holds_a_transfer_up_is_shown_until_it_goes_on(world: World) -> None:
@@ -258,3 +272,16 @@ async def test_where_the_file_is_counts_also_after_news_of_its_transfer(world: W
     await person.client.post(f"/api/video/retry/{video_id}")
     event = await world.told(VideoRetryRequested, video_id=video_id)
     assert (event.restart, event.video_url) == ("transfer", "http://n8n.test/a.mp4")
+
+
+async def test_how_long_videos_took_counts_from_the_last_request(world: World) -> None:
+    person = await world.person()
+    video_id = await person.ask()
+    await world.publish(events.workflow_failed(video_id))
+    await person.sees(video_id, status="failed")
+    assert (await person.client.post(f"/api/video/retry/{video_id}")).status_code == 202
+    requested_at = datetime.now(UTC)
+    await world.publish(events.ready(video_id, attempt=2, time=requested_at + timedelta(minutes=20)))
+    await person.sees(video_id, status="ready")
+    took = await Videos(world.database["videos"], cast("Outbox", None), timedelta(0)).durations("generate", 1)
+    assert timedelta(minutes=20) <= took[0] < timedelta(minutes=20, seconds=10)

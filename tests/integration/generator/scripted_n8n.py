@@ -5,8 +5,11 @@ import contextlib
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 from typing import Any
+from urllib.parse import parse_qs
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ def answering(status: int, body: bytes | str = b"{}", **headers: str) -> Answer:
 
     async def answer(writer: asyncio.StreamWriter, _: int) -> None:
         lines = [f"HTTP/1.1 {status} X", f"content-length: {len(payload)}", "connection: close"]
+        lines.append(f"date: {formatdate(usegmt=True)}")
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + payload)
         await writer.drain()
@@ -55,6 +59,13 @@ async def cut(writer: asyncio.StreamWriter, _: int) -> None:
     writer.transport.abort()
 
 
+async def cut_in_the_middle(writer: asyncio.StreamWriter, _: int) -> None:
+    """Take the call and hang up while answering."""
+    writer.write(b"HTTP/1.1 202 Accepted\r\ncontent-type: appl")
+    await writer.drain()
+    writer.transport.abort()
+
+
 async def silence(_: asyncio.StreamWriter, __: int) -> None:
     """Take the call and never say anything."""
     await asyncio.Event().wait()
@@ -69,16 +80,50 @@ async def endless(writer: asyncio.StreamWriter, _: int) -> None:
             await writer.drain()
 
 
+@dataclass
+class Run:
+    """What its API tells of an execution: whose call it answers, what its nodes gave out, when it began."""
+
+    status: str = "running"
+    call: Received | None = None
+    gave_out: list[Any] = field(default_factory=list)
+    error: str | None = None
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def shown(self, execution_id: str, *, with_data: bool) -> dict[str, Any]:
+        began = self.began.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        shown = {"id": execution_id, "status": self.status, "mode": "webhook", "startedAt": began}
+        return shown | {"data": self._data()} if with_data else shown
+
+    def _data(self) -> dict[str, Any]:
+        call = {} if self.call is None else {"headers": self.call.headers, "body": self.call.body}
+        if self.status == "running":
+            stack = [{"node": {"name": "Webhook"}, **_item(call)}]
+            return {"resultData": {"runData": {}}, "executionData": {"nodeExecutionStack": stack}}
+        nodes = {f"Node {number}": [_item(item)] for number, item in enumerate([call, *self.gave_out])}
+        failed = {"error": {"message": self.error}} if self.error else {}
+        return {"resultData": {"runData": nodes, **failed}}
+
+
+def _item(item: Any) -> dict[str, Any]:
+    return {"data": {"main": [[{"json": item}]]}}
+
+
 class ScriptedN8n:
     """Remembers every call by video; `script[video_id]` says what is answered, DEFAULT without one.
 
-    `runs[execution_id]` is the status that its API tells of a run.
+    `runs[execution_id]` is what its API tells of a run, in the order they began; `stops` are the runs it was asked to
+    stop, each answered with the next of `stop_answers` or stopped. Without `api` that API answers nothing of use.
     """
 
     def __init__(self) -> None:
         self.calls: dict[str, list[Received]] = defaultdict(list)
         self.script: dict[str, Answer] = {}
-        self.runs: dict[str, str] = {}
+        long_ago = datetime.now(UTC) - timedelta(hours=1)
+        self.runs: dict[str, Run] = {"1": Run("success", began=long_ago)}
+        self.stops: list[str] = []
+        self.stop_answers: list[Answer] = []
+        self.api = True
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
         self.port = 0
@@ -125,12 +170,33 @@ class ScriptedN8n:
             writer.close()
 
     async def _tell(self, asked: Received, writer: asyncio.StreamWriter) -> None:
-        execution_id = asked.path.removeprefix("/api/v1/executions/")
-        if asked.headers.get("x-n8n-api-key") != "key" or execution_id not in self.runs:
+        path, _, query = asked.path.removeprefix("/api/v1/executions").partition("?")
+        execution_id, _, action = path.strip("/").partition("/")
+        if not self.api or asked.headers.get("x-n8n-api-key") != "key":
+            await answering(401, '{"message": "unauthorized"}')(writer, 1)
+        elif not execution_id:
+            await answering(200, json.dumps(self._listed(parse_qs(query))))(writer, 1)
+        elif execution_id not in self.runs:
             await answering(404, '{"message": "Not Found"}')(writer, 1)
+        elif action == "stop":
+            await self._stop(execution_id, writer)
+        else:
+            shown = self.runs[execution_id].shown(execution_id, with_data="includeData" in query)
+            await answering(200, json.dumps(shown))(writer, 1)
+
+    def _listed(self, query: dict[str, list[str]]) -> dict[str, Any]:
+        running = query.get("status") == ["running"]
+        listed = [(id_, run) for id_, run in self.runs.items() if (run.status == "running") == running]
+        listed.sort(key=lambda one: one[1].began, reverse=True)
+        return {"data": [run.shown(id_, with_data=False) for id_, run in listed], "nextCursor": None}
+
+    async def _stop(self, execution_id: str, writer: asyncio.StreamWriter) -> None:
+        self.stops.append(execution_id)
+        if self.stop_answers:
+            await self.stop_answers.pop(0)(writer, 1)
             return
-        shown = {"id": execution_id, "finished": False, "status": self.runs[execution_id]}
-        await answering(200, json.dumps(shown))(writer, 1)
+        self.runs[execution_id].status = "canceled"
+        await answering(200, json.dumps({"status": "canceled", "finished": False}))(writer, 1)
 
 
 async def _read(reader: asyncio.StreamReader) -> Received:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 
+from services.generator.messages import NOT_SAID
 from shared.access.callback_urls import read_token
 from shared.access.webhook_signatures import verify
-from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowStarted
+from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowNoted, WorkflowStarted
 from tests.integration.generator.conftest import OpenWorld
 from tests.integration.generator.scripted_n8n import (
     DEFAULT,
@@ -17,6 +18,7 @@ from tests.integration.generator.scripted_n8n import (
     Answer,
     answering,
     cut,
+    cut_in_the_middle,
     endless,
     one_after_another,
     silence,
@@ -142,16 +144,18 @@ async def test_a_refusal_that_will_not_change_fails_at_once(world: World, status
         answering(502),
         answering(504),
         answering(302, location="/elsewhere"),
+        answering(408),
         answering(409),
         cut,
+        cut_in_the_middle,
         silence,
     ],
-    ids=["500", "502", "504", "redirect", "409", "cut", "silence"],
+    ids=["500", "502", "504", "redirect", "408", "409", "cut", "cut-in-the-middle", "silence"],
 )
 async def test_what_may_have_started_is_never_called_again(world: World, answer: Answer) -> None:
     event = await world.request(answer)
     told = await world.event(WorkflowStarted, event.video_id)
-    assert told.certain is False
+    assert (told.certain, told.message) == (False, NOT_SAID)
     assert len(world.n8n.calls[event.video_id]) == 1
     await world.complete(event.video_id)
     completed = await world.event(WorkflowCompleted, event.video_id)
@@ -179,4 +183,5 @@ async def test_a_request_delivered_twice_is_called_once(world: World) -> None:
     await world.publish(event)
     await world.requests_handled(event.video_id)
     assert len(world.n8n.calls[event.video_id]) == 1
-    assert {e.id for e in world.published if e.id.startswith(event.video_id)} == {f"{event.video_id}:1:started"}
+    ids = {e.id for e in world.published if e.id.startswith(event.video_id) and not isinstance(e, WorkflowNoted)}
+    assert ids == {f"{event.video_id}:1:started"}

@@ -121,7 +121,7 @@ async def test_health_metrics_and_asyncapi(world: World) -> None:
     await world.event(WorkflowStarted, event.video_id)
     async with httpx.AsyncClient(base_url=world.stack.url("generator")) as client:
         ready = (await client.get("/health/ready")).raise_for_status().json()
-        assert ready["dependencies"].keys() == {"database", "preparation", "kafka"}
+        assert ready["dependencies"].keys() == {"database", "preparation", "kafka", "handlers"}
         metrics = (await client.get("/metrics")).raise_for_status().text
         assert 'reelway_dispatches_total{outcome="taken",workflow="generate"}' in metrics
         document = (await client.get("/asyncapi.json")).raise_for_status().json()

@@ -34,7 +34,7 @@ async def world(open_world: OpenWorld) -> AsyncIterator[World]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def admin(world: World) -> AsyncIterator[httpx.AsyncClient]:
     """Talks to /admin/dead-letters of the generator as its admin."""
-    base = f"{world.stack.url('generator')}/admin/dead-letters"
+    base = f"{world.stack.url('generator')}/admin"
     bearer = {"Authorization": f"Bearer {world.stack.admin_token}"}
     async with httpx.AsyncClient(base_url=base, headers=bearer, timeout=30, trust_env=False) as client:
         yield client
@@ -79,11 +79,11 @@ async def unhandled_request(world: World) -> tuple[str, VideoRequested]:
         fields=FIELDS,
     )
     record = encode(event, "gateway")
-    offset = str(uuid.uuid4().int % 10**9)
-    about = {"dlq_topic": record.topic, "dlq_partition": "0", "dlq_offset": offset, "dlq_reason": "KeyError"}
+    about = {"dlq_topic": record.topic, "dlq_partition": "0", "dlq_offset": "7", "dlq_reason": "KeyError"}
     originals = {f"original_{name}": value for name, value in record.headers.items()}
     await put(world, Record(dead_letters("generator").name, record.key, {**about, **originals}, record.value))
-    return f"generator:{record.topic}:0:{offset}", event
+    (letter,) = (await dlq(world, "list", "--event", event.id, "--json")).letters
+    return letter["id"], event
 
 
 async def put(world: World, record: Record) -> None:
@@ -135,43 +135,42 @@ async def test_a_request_is_paid_for_once_and_only_where_that_was_said(world: Wo
 
 async def test_admins_list_show_send_back_and_discard_over_http(world: World, admin: httpx.AsyncClient) -> None:
     id_, event = await unhandled_request(world)
-    listed = (await admin.get("", params={"eventId": event.id})).json()["data"]
+    listed = (await admin.get("/dead-letters", params={"eventId": event.id})).json()["data"]
     assert [one["id"] for one in listed["deadLetters"]] == [id_]
     assert listed["total"] == 1
-    shown = (await admin.get(f"/{id_}")).json()["data"]
+    shown = (await admin.get(f"/dead-letters/{id_}")).json()["data"]
     assert json.loads(shown["body"])["videoId"] == event.video_id
 
-    dry = await admin.post("/redrive", json={"eventId": event.id, "dryRun": True})
+    dry = await admin.post("/dead-letters/redrive", json={"eventId": event.id, "dryRun": True})
     assert dry.json()["data"]["deadLetters"] == [{"id": id_, "outcome": "needs_paid_work"}]
-    refused = await admin.post("/redrive", json={"ids": [id_]})
+    refused = await admin.post("/dead-letters/redrive", json={"ids": [id_]})
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "PAID_WORK_NOT_ALLOWED")
     assert "allowPaidWork" in refused.json()["message"]
-    sent = await admin.post("/redrive", json={"ids": [id_], "allowPaidWork": True})
+    sent = await admin.post("/dead-letters/redrive", json={"ids": [id_], "allowPaidWork": True})
     assert sent.json()["data"]["deadLetters"] == [{"id": id_, "outcome": "redriven"}]
     await world.called(event.video_id)
 
     other, _ = await unhandled_request(world)
-    assert (await admin.post("/discard", json={"ids": [other]})).json()["data"]["deadLetters"][0][
-        "outcome"
-    ] == "discarded"
-    closed = (await admin.get("", params={"state": "discarded"})).json()["data"]["deadLetters"]
+    thrown_away = await admin.post("/dead-letters/discard", json={"ids": [other]})
+    assert thrown_away.json()["data"]["deadLetters"] == [{"id": other, "outcome": "discarded"}]
+    closed = (await admin.get("/dead-letters", params={"state": "discarded"})).json()["data"]["deadLetters"]
     assert other in [one["id"] for one in closed]
 
 
 @pytest.mark.parametrize("path", ["redrive", "discard"])
 async def test_what_is_not_said_clearly_is_not_done(admin: httpx.AsyncClient, path: str) -> None:
-    nothing = await admin.post(f"/{path}", json={})
+    nothing = await admin.post(f"/dead-letters/{path}", json={})
     assert (nothing.status_code, nothing.json()["error"]["code"]) == (422, "NOTHING_SELECTED")
-    misspelt = await admin.post(f"/{path}", json={"all": True, "raeson": "KeyError"})
+    misspelt = await admin.post(f"/dead-letters/{path}", json={"all": True, "raeson": "KeyError"})
     assert (misspelt.status_code, list(misspelt.json()["error"]["fields"])) == (422, ["raeson"])
-    unknown = await admin.post(f"/{path}", json={"ids": ["generator:video.requests:0:99999999999"]})
+    unknown = await admin.post(f"/dead-letters/{path}", json={"ids": ["generator:0123456789abcdef"]})
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "DEAD_LETTER_NOT_FOUND")
-    assert (await admin.get("/generator:nothing:0:0")).status_code == 404
+    assert (await admin.get("/dead-letters/generator:nothing")).status_code == 404
 
 
 async def test_nobody_else_gets_anything(world: World, admin: httpx.AsyncClient) -> None:
     for bearer in ("", "Bearer", f"Bearer {world.stack.admin_token}x", f"Basic {world.stack.admin_token}"):
-        for path in ("", "/redrive", "/nothing/here"):
+        for path in ("/", "/dead-letters", "/dead-letters/redrive", "/nothing/here"):
             answer = await admin.get(path, headers={"Authorization": bearer})
             assert (answer.status_code, answer.json()["error"]["code"]) == (401, "ADMIN_TOKEN_REQUIRED")
             assert answer.headers["www-authenticate"] == "Bearer"
@@ -182,8 +181,8 @@ async def test_nobody_else_gets_anything(world: World, admin: httpx.AsyncClient)
     [
         (("redrive",), "Which ones?"),
         (("discard", "--dry-run"), "Which ones?"),
-        (("show", "generator:nothing:0:0"), "No dead letter fits generator:nothing:0:0"),
-        (("show", "nobody:video.requests:0:1"), "There is no service nobody"),
+        (("show", "generator:nothing"), "No dead letter fits generator:nothing"),
+        (("show", "nobody:0123456789abcdef"), "There is no service nobody"),
         (("list", "--kafka", "127.0.0.1:1"), "Kafka does not answer"),
     ],
 )

@@ -120,6 +120,33 @@ async def test_database_away_while_the_engine_answers(world: World) -> None:
     assert len(world.n8n.calls[event.video_id]) == 2
 
 
+async def test_a_frozen_worker_that_wakes_changes_nothing_and_calls_nobody(world: World) -> None:
+    """Frozen in the middle of its call for longer than its lease: another worker has concluded by then."""
+
+    async def answer_when_told(writer: asyncio.StreamWriter, number: int) -> None:
+        await go_on.wait()
+        await started("310")(writer, number)
+
+    go_on = asyncio.Event()
+    event = await world.request(answer_when_told)
+    await world.called(event.video_id)
+    world.stack.pause("generator")
+    try:
+        async with another_generator(world, "generator-4"):
+            told = await world.event(WorkflowStarted, event.video_id)
+            assert told.certain is False
+            go_on.set()
+            world.stack.resume("generator")
+            await world.requests_handled(event.video_id)
+            assert (await world.document(event.video_id))["state"] == "unknown"
+            await world.complete(event.video_id)
+            await world.event(WorkflowCompleted, event.video_id)
+    finally:
+        world.stack.resume("generator")
+    assert world.told(event.video_id) == ["WorkflowStarted", "WorkflowCompleted"]
+    assert len(world.n8n.calls[event.video_id]) == 1
+
+
 async def test_two_generators_call_once_per_attempt(world: World) -> None:
     async with another_generator(world, "generator-2") as other, another_generator(world, "generator-3") as third:
         events = [await world.request(started(f"s{number}")) for number in range(60)]

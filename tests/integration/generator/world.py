@@ -3,6 +3,7 @@
 import uuid
 from typing import Any, TypeVar
 
+import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -17,6 +18,7 @@ from shared.contracts.events import (
     VideoEvent,
     VideoRequested,
     WorkflowErrorReported,
+    WorkflowNoted,
     event_id,
 )
 from tests.driving import eventually
@@ -112,9 +114,14 @@ class World:
             self.published.append(decode(headers, record.value))
 
     def told(self, video_id: str, attempt: int = 1) -> list[str]:
-        """Return the types of the events about an attempt, repeats left out, in order."""
+        """Return the types of the events about an attempt, repeats and notes left out, in order."""
         ids = {e.id: type(e).__name__ for e in self.published if self._about(e, video_id, attempt)}
-        return list(ids.values())
+        return [name for name in ids.values() if name != WorkflowNoted.__name__]
+
+    def notes(self, video_id: str, attempt: int = 1) -> list[WorkflowNoted]:
+        """Return what was noted about an attempt for its timeline, repeats left out, in order."""
+        found = {e.id: e for e in self.published if isinstance(e, WorkflowNoted) and self._about(e, video_id, attempt)}
+        return list(found.values())
 
     async def event(self, kind: type[SomeEvent], video_id: str, attempt: int = 1, seconds: float = 20) -> SomeEvent:
         """Return the first event of that type about an attempt, once it is there."""
@@ -163,6 +170,12 @@ class World:
         """Return a held callback's document once it is in that state."""
         look = self.database["held"].find_one
         return await eventually(lambda: look({"_id": receipt, "state": state}), f"{receipt} {state}", seconds)
+
+    async def metric(self, series: str) -> float:
+        """Return the value of one of the generator's series, 0 while it has none."""
+        async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+            text = (await client.get(f"{self.stack.url('generator')}/metrics")).text
+        return next((float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{series} ")), 0.0)
 
     @staticmethod
     def _about(event: Event, video_id: str, attempt: int) -> bool:

@@ -14,6 +14,7 @@ from shared.contracts import topics
 from shared.contracts.cloudevents import decode, encode
 from shared.contracts.events import (
     Event,
+    TransferNoted,
     TransferProgressed,
     VideoCancelled,
     VideoDeleted,
@@ -100,9 +101,14 @@ class World:
             self.published.append(decode(headers, record.value))
 
     def told(self, video_id: str, attempt: int = 1) -> list[str]:
-        """Return the types of the events about an attempt in order, repeats and progress left out."""
+        """Return the types of the events about an attempt in order; repeats, progress and notes left out."""
         ids = {e.id: type(e).__name__ for e in self.published if _about(e, video_id, attempt)}
-        return [name for name in ids.values() if name != TransferProgressed.__name__]
+        return [name for name in ids.values() if name not in (TransferProgressed.__name__, TransferNoted.__name__)]
+
+    def notes(self, video_id: str, attempt: int = 1) -> list[TransferNoted]:
+        """Return what was noted about an attempt for its timeline, repeats left out, in order."""
+        found = {e.id: e for e in self.published if isinstance(e, TransferNoted) and _about(e, video_id, attempt)}
+        return list(found.values())
 
     async def event(self, kind: type[SomeEvent], video_id: str, attempt: int = 1, seconds: float = 20) -> SomeEvent:
         """Return the first event of that type about an attempt, once it is there."""

@@ -15,43 +15,43 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 # Rows: states. Columns: happenings. A cell: the outcome, then the next state and its code where the state changes;
 # a "!" says that others are told.
 COLUMNS = (
-    H.CALLED, H.TAKEN, H.REFUSED, H.REJECTED, H.UNCERTAIN, H.DEADLINE, H.LOST, H.PROGRESS,
+    H.CALLED, H.TAKEN, H.REFUSED, H.REJECTED, H.UNCERTAIN, H.DEADLINE, H.LOST, H.BROKE, H.PROGRESS,
     H.RESULT, H.EMPTY_RESULT, H.FAILURE, H.CANCEL, H.SUPERSEDE, H.DELETE,
 )  # fmt: skip
-DONE, LOST = "completed !", "given_up WORKFLOW_LOST !"
+DONE, LOST, BROKE = "completed !", "given_up WORKFLOW_LOST !", "given_up WORKFLOW_FAILED !"
 INVALID, BROKEN, CANCELLED = "failed RESULT_INVALID !", "failed WORKFLOW_FAILED !", "cancelled CANCELLED !"
 TABLE = {
     S.REQUESTED: (
-        "calling", "late", "late", "late", "late", "given_up WORKFLOW_UNREACHABLE !", "late", "started !",
+        "calling", "late", "late", "late", "late", "given_up WORKFLOW_UNREACHABLE !", "late", "late", "started !",
         DONE, INVALID, BROKEN, CANCELLED, "superseded", "deleted",
     ),
     S.CALLING: (
         "unknown !", "started !", "requested", "failed WORKFLOW_REFUSED !", "unknown !", "given_up WORKFLOW_UNKNOWN !",
-        "late", "started !", DONE, INVALID, BROKEN, CANCELLED, "superseded", "deleted",
+        "late", "late", "started !", DONE, INVALID, BROKEN, CANCELLED, "superseded", "deleted",
     ),
     S.UNKNOWN: (
-        "late", "started !", "late", "late", "repeat", "given_up WORKFLOW_UNKNOWN !", LOST, "started !",
+        "late", "started !", "late", "late", "repeat", "given_up WORKFLOW_UNKNOWN !", LOST, BROKE, "started !",
         DONE, INVALID, BROKEN, CANCELLED, "superseded", "deleted",
     ),
     S.STARTED: (
-        "late", "repeat", "late", "late", "late", "given_up WORKFLOW_TIMEOUT !", LOST, "passed_on",
+        "late", "repeat", "late", "late", "late", "given_up WORKFLOW_TIMEOUT !", LOST, BROKE, "passed_on",
         DONE, INVALID, BROKEN, CANCELLED, "superseded", "deleted",
     ),
     S.COMPLETED: (
-        "late", "late", "late", "late", "late", "late", "late", "late",
+        "late", "late", "late", "late", "late", "late", "late", "late", "late",
         "repeat", "contradiction", "contradiction", CANCELLED, "late", "deleted",
     ),
     S.FAILED: (
-        "late", "late", "late", "late", "late", "late", "late", "late",
+        "late", "late", "late", "late", "late", "late", "late", "late", "late",
         "contradiction", "repeat", "repeat", "cancelled", "late", "deleted",
     ),
     S.GIVEN_UP: (
-        "late", "late", "late", "late", "late", "repeat", "repeat", "late",
+        "late", "late", "late", "late", "late", "repeat", "repeat", "repeat", "late",
         "adopted completed !", "failed", "failed", "cancelled", "superseded", "deleted",
     ),
-    S.CANCELLED: (*["late"] * 11, "repeat", "late", "deleted"),
-    S.SUPERSEDED: (*["late"] * 12, "repeat", "deleted"),
-    S.DELETED: (*["late"] * 13, "repeat"),
+    S.CANCELLED: (*["late"] * 12, "repeat", "late", "deleted"),
+    S.SUPERSEDED: (*["late"] * 13, "repeat", "deleted"),
+    S.DELETED: (*["late"] * 14, "repeat"),
 }  # fmt: skip
 
 
@@ -126,6 +126,46 @@ def test_a_late_result_is_late_where_it_is_not_adopted() -> None:
 def test_an_execution_id_once_known_stays() -> None:
     known = attempt_in(S.STARTED).but(execution_id="1")
     assert apply(known, judge(S.STARTED, H.PROGRESS), News(H.PROGRESS, "2"), NOW).execution_id == "1"
+
+
+def test_when_it_was_called_and_since_when_nobody_knows() -> None:
+    calling = apply(attempt_in(S.REQUESTED), judge(S.REQUESTED, H.CALLED), News(H.CALLED), NOW)
+    assert (calling.called_at, calling.stuck_since) == (NOW, None)
+    later = NOW + timedelta(seconds=5)
+    unknown = apply(calling, judge(S.CALLING, H.UNCERTAIN), News(H.UNCERTAIN), later)
+    assert (unknown.called_at, unknown.stuck_since) == (NOW, later)
+    found = apply(unknown, judge(S.UNKNOWN, H.TAKEN), News(H.TAKEN, "7"), later)
+    assert (found.called_at, found.stuck_since, found.execution_id) == (NOW, None, "7")
+
+
+@pytest.mark.parametrize("happening", [H.CANCEL, H.SUPERSEDE, H.DELETE])
+@pytest.mark.parametrize("state", State)
+def test_a_run_that_nobody_wants_any_more_is_to_be_stopped(state: State, happening: Happening) -> None:
+    before = attempt_in(state)
+    after = apply(before, judge(state, happening), News(happening), NOW)
+    assert (after.stop_since is not None) == (state in {S.CALLING, S.UNKNOWN, S.STARTED})
+    if after.stop_since is not None:
+        again = apply(after, judge(after.state, H.DELETE), News(H.DELETE), NOW + timedelta(hours=1))
+        assert again.stop_since == NOW
+        assert apply(again, judge(S.DELETED, H.PROGRESS), News(H.PROGRESS, "7"), NOW).execution_id == "7"
+
+
+@pytest.mark.parametrize(
+    ("state", "happening", "goes_on"),
+    [
+        (S.REQUESTED, H.DEADLINE, False),
+        (S.CALLING, H.DEADLINE, True),
+        (S.UNKNOWN, H.DEADLINE, True),
+        (S.STARTED, H.DEADLINE, True),
+        (S.STARTED, H.LOST, False),
+        (S.STARTED, H.BROKE, False),
+    ],
+)
+def test_what_was_given_up_may_still_cost(state: State, happening: Happening, goes_on: bool) -> None:
+    given_up = apply(attempt_in(state), judge(state, happening), News(happening), NOW)
+    for end in (H.CANCEL, H.SUPERSEDE, H.DELETE):
+        after = apply(given_up, judge(S.GIVEN_UP, end), News(end), NOW)
+        assert (after.stop_since is not None) == goes_on
 
 
 def test_adopting_clears_the_failure() -> None:

@@ -65,6 +65,14 @@ def test_plain_text_is_one_bounded_line() -> None:
     assert plain(None) == ""
 
 
+def test_an_address_is_shown_without_what_may_be_a_secret() -> None:
+    said = 'connect ECONNREFUSED "https://reelway.example.com/api/webhook/video-complete?token=ab.cd#x" after 5 tries'
+    assert (
+        plain(said) == 'connect ECONNREFUSED "https://reelway.example.com/api/webhook/video-complete?…" after 5 tries'
+    )
+    assert plain("see http://a.example/b and why?") == "see http://a.example/b and why?"
+
+
 def test_every_failure_the_table_concludes_has_a_message() -> None:
     codes = {code for state in State for h in Happening if (code := judge(state, h).code) is not None}
     assert len(codes) == 8

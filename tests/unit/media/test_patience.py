@@ -18,6 +18,7 @@ PATIENCE = Patience(
     retry_most=timedelta(seconds=30),
     early_ends=3,
     unreachable_for=timedelta(minutes=5),
+    with_writers=timedelta(seconds=30),
 )
 REFUSED = UnreachableError("The video's server can't be reached.", "Check the address, then retry.")
 BUSY = TroubleError(FailureCode.SOURCE_UNREACHABLE, "The video's server has trouble of its own.", "Retry later.")

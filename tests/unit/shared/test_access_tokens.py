@@ -29,6 +29,11 @@ def test_a_few_seconds_of_clock_difference_are_forgiven_but_no_more() -> None:
         verify(issue(identity(-15), KEY, "k1", datetime.now(UTC)), KEYS)
 
 
+def test_a_clock_that_is_behind_refuses_nobody() -> None:
+    in_ten_minutes = datetime.now(UTC) + timedelta(minutes=10)
+    assert verify(issue(identity(), KEY, "k1", in_ten_minutes), KEYS).user_id == "user-1"
+
+
 def claims(**changed: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     good = {"iss": "reelway", "aud": "reelway", "sub": "u", "sid": "s", "iat": now, "exp": now + timedelta(hours=1)}

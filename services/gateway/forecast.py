@@ -1,0 +1,51 @@
+"""When a video will be ready: as long as nine in ten of this installation's own took."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.contracts.videos import VideoKind
+
+SAMPLE, FEWEST = 200, 5
+SHARE = 0.9
+FRESH_SECONDS = 60.0
+
+Durations = Callable[[VideoKind, int], Awaitable[Sequence[timedelta]]]
+"""Returns how long the newest videos of a kind took from the request to ready, at most so many of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    taken_at: float
+    value: timedelta | None
+
+
+class Forecast:
+    """Reads the history of each kind about once a minute; `until_known` is said while there is too little of it."""
+
+    def __init__(self, durations: Durations, until_known: timedelta) -> None:
+        self._durations = durations
+        self._until_known = until_known
+        self._readings: dict[VideoKind, _Reading] = {}
+
+    async def expected(self, kind: VideoKind) -> timedelta:
+        """Return how long a video of this kind takes. Raises PyMongoError."""
+        return await self.metered(kind) or self._until_known
+
+    async def metered(self, kind: VideoKind) -> timedelta | None:
+        """Return what the history says, None while it says nothing. Raises PyMongoError."""
+        reading = self._readings.get(kind)
+        now = time.monotonic()
+        if reading is None or now - reading.taken_at >= FRESH_SECONDS:
+            reading = _Reading(now, percentile(await self._durations(kind, SAMPLE)))
+            self._readings[kind] = reading
+        return reading.value
+
+
+def percentile(durations: Sequence[timedelta]) -> timedelta | None:
+    """Return the duration that nine in ten stay within (nearest rank); None for fewer than FEWEST."""
+    if len(durations) < FEWEST:
+        return None
+    ranked = sorted(durations)
+    return ranked[max(0, -(-len(ranked) * int(SHARE * 100) // 100) - 1)]

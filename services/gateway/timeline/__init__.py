@@ -1,0 +1,1 @@
+"""What happened to a video, across all services, told in plain sentences."""

@@ -1,0 +1,129 @@
+"""What the generator tells for a video's timeline beside its states: calls and their answers, reports not taken.
+
+Every note is an event with the same id however often it is made. Most are carried by the write they are about; where
+that write is lost to a quicker one, its note is lost with it.
+"""
+
+from datetime import timedelta
+from typing import Literal
+
+from services.generator.attempt import Attempt, State
+from services.generator.domain import Happening, News, Outcome
+from shared.contracts.events import WorkflowNoted, event_id
+from shared.contracts.plain_words import place_of
+from shared.wiring.tracing import current_traceparent
+
+Level = Literal["info", "warning", "error"]
+
+_ANSWERS: dict[Happening, tuple[str, Level, str]] = {
+    Happening.TAKEN: ("call.taken", "info", "Call {number} was taken by the rendering service ({reason})."),
+    Happening.REJECTED: (
+        "call.rejected",
+        "error",
+        "Call {number} was rejected by the rendering service ({reason}), and another one would be, too.",
+    ),
+    Happening.UNCERTAIN: (
+        "call.uncertain",
+        "warning",
+        "Nobody knows what came of call {number} ({reason}), so it is not made again: the result is awaited.",
+    ),
+    Happening.CALLED: (
+        "call.abandoned",
+        "warning",
+        "Whoever made the last call is gone, and nobody knows whether it went out, so it is not made again.",
+    ),
+}
+_ASKED: dict[Happening, tuple[str, Level, str]] = {
+    Happening.TAKEN: ("asked.found", "info", "The rendering service was asked, and it is at work on this."),
+    Happening.LOST: ("asked.lost", "warning", "The rendering service was asked, and nothing of this runs any more."),
+    Happening.BROKE: ("asked.broke", "warning", "The rendering service was asked, and its run has failed."),
+    Happening.RESULT: (
+        "asked.result",
+        "warning",
+        "The rendering service was asked, and it had the result that it never reported.",
+    ),
+    Happening.FAILURE: ("asked.failed", "warning", "The rendering service was asked, and its run has failed."),
+    Happening.EMPTY_RESULT: ("asked.empty", "warning", "The rendering service was asked, and its run made no file."),
+    Happening.DEADLINE: ("deadline", "warning", "The time for this attempt is over."),
+}
+_REPORTED = {
+    Happening.RESULT: "a finished video",
+    Happening.EMPTY_RESULT: "a finished video without a file",
+    Happening.FAILURE: "a failure",
+}
+_ALREADY = {
+    State.COMPLETED: "was finished already",
+    State.FAILED: "had failed already",
+    State.GIVEN_UP: "had been given up",
+    State.CANCELLED: "had been cancelled",
+    State.SUPERSEDED: "had been followed by a newer one",
+}
+
+
+def of_change(before: Attempt, news: News, number: int) -> tuple[WorkflowNoted, ...]:
+    """Return what is to be noted where a worker, at its claim `number`, lets `news` happen to `before`."""
+    calling = before.state is State.CALLING and news.happening in _ANSWERS
+    found = (_ANSWERS if calling else _ASKED).get(news.happening)
+    if found is None:
+        return ()
+    code, level, text = found
+    details: dict[str, int | str] = {"call": number} if calling else {}
+    if news.message:
+        details["reason"] = news.message
+    if news.execution_id:
+        details["executionId"] = news.execution_id
+    message = text.format(number=number, reason=news.message)
+    return (_note(before, f"{code}:{number}", code, level, message, details),)
+
+
+def of_refusal(attempt: Attempt, reason: str, number: int, wait: timedelta) -> WorkflowNoted:
+    """Return the note of call `number`, which certainly started nothing and is made again after `wait`."""
+    seconds = round(wait.total_seconds(), 1)
+    message = f"Call {number} was refused ({reason}), so nothing was started; the next one follows in {seconds:g} s."
+    details: dict[str, int | str | float] = {"call": number, "reason": reason, "waitSeconds": seconds}
+    return _note(attempt, f"call.refused:{number}", "call.refused", "warning", message, details)
+
+
+def of_report(receipt_id: str, attempt: Attempt, news: News, outcome: Outcome) -> WorkflowNoted | None:
+    """Return the note of a report that `attempt` does not take; None where it took it, or knew it."""
+    already, reported = _ALREADY.get(attempt.state), _REPORTED.get(news.happening)
+    if outcome not in (Outcome.CONTRADICTION, Outcome.LATE) or already is None or reported is None:
+        return None
+    if attempt.state is State.COMPLETED and news.happening is Happening.RESULT:
+        already += " with another file"
+    code = "report.contradiction" if outcome is Outcome.CONTRADICTION else "report.late"
+    message = f"The workflow reported {reported}, but this attempt {already}, so the report changes nothing."
+    details: dict[str, str] = {"reported": news.happening.value, "state": attempt.state.value}
+    source = place_of(news.video_url)
+    if source:
+        details["from"] = source
+    return _note(attempt, f"{code}:{receipt_id}", code, "warning", message, details, lasting=True)
+
+
+def noted(attempt: Attempt, occurrence: str, code: str, message: str, level: Level = "info") -> WorkflowNoted:
+    """Return a note in words of the caller's; `occurrence` tells it from others of this attempt."""
+    return _note(attempt, occurrence, code, level, message, {})
+
+
+def _note(
+    attempt: Attempt,
+    occurrence: str,
+    code: str,
+    level: Level,
+    message: str,
+    details: dict[str, int | str] | dict[str, str] | dict[str, int | str | float],
+    *,
+    lasting: bool = False,
+) -> WorkflowNoted:
+    return WorkflowNoted(
+        id=event_id(attempt.video_id, attempt.attempt, f"noted:{occurrence}"),
+        traceparent=current_traceparent(),
+        video_id=attempt.video_id,
+        user_id=attempt.user_id,
+        attempt=attempt.attempt,
+        code=code,
+        message=message,
+        level=level,
+        lasting=lasting,
+        details=dict(details),
+    )

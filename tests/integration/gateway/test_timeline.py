@@ -1,0 +1,264 @@
+"""What happened to a video, as its owner reads it: everything once, in order of time, and gone with the video."""
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from deploy.local.stack import LocalStack
+from services.gateway.domain import Rank, order_of
+from shared.contracts.events import (
+    CallbackJudged,
+    CompletionReported,
+    Event,
+    NotificationCreated,
+    TransferNoted,
+    WorkflowErrorReported,
+    WorkflowNoted,
+)
+from tests.driving import eventually
+from tests.integration.gateway import events
+from tests.integration.gateway.world import ENGINES, STORAGE, Json, Person, World, unknown_video, world_of
+
+TRACE = f"00-{'ab' * 16}-{'cd' * 8}-01"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def small_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
+    settings = {**STORAGE, "TIMELINE_ENTRIES": "6"}
+    folder = tmp_path_factory.mktemp("timeline")
+    async with LocalStack(folder, services=("gateway",), engines=ENGINES, overrides={"gateway": settings}) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def small(small_stack: LocalStack) -> AsyncIterator[World]:
+    async with world_of(small_stack) as world:
+        yield world
+
+
+async def timeline(person: Person, video_id: str) -> Json:
+    answer = await person.client.get(f"/api/video/timeline/{video_id}")
+    assert answer.status_code == 200, answer.text
+    data: Json = answer.json()["data"]
+    return data
+
+
+async def entries(person: Person, video_id: str, *codes: str, **wanted: Any) -> list[Json]:
+    """Return the entries of a video as soon as one of each code is there, the one of the last code with `wanted`."""
+
+    async def look() -> list[Json] | None:
+        found: list[Json] = (await timeline(person, video_id))["entries"]
+        last = [e for e in found if e["code"] == codes[-1] and all(e.get(n) == v for n, v in wanted.items())]
+        return found if last and set(codes) <= {entry["code"] for entry in found} else None
+
+    return await eventually(look, f"{codes} {wanted}")
+
+
+def noted(video_id: str, occurrence: str, message: str = "Call 1 was refused.", **changes: Any) -> WorkflowNoted:
+    about = {**events.about(video_id, 1, f"noted:{occurrence}"), "code": "call.refused", "message": message}
+    return WorkflowNoted.model_validate({**about, **changes})
+
+
+def codes_of(found: list[Json]) -> list[str]:
+    return [entry["code"] for entry in found]
+
+
+async def test_the_story_of_a_video_in_order_of_time(world: World) -> None:
+    person = await world.person()
+    video_id = await person.ask()
+    began = datetime.now(UTC)
+
+    def at(seconds: float, event: Event) -> Event:
+        return event.model_copy(update={"time": began + timedelta(seconds=seconds), "traceparent": TRACE})
+
+    story = [
+        at(1, noted(video_id, "1")),
+        at(2, events.started(video_id)),
+        at(3, events.progressed(video_id, 51)),
+        at(4, events.completed(video_id)),
+        at(5, events.transfer_started(video_id)),
+        at(6, TransferNoted(**_noted_by_media(video_id), code="transfer.try_failed", message="Try 1 failed.")),
+        at(7, events.transferred(video_id, 80, 100)),
+        at(8, events.ready(video_id)),
+    ]
+    await world.publish(*reversed(story))
+    ended = order_of(1, Rank.READY)
+    told = NotificationCreated(id="n", user_id=person.user_id, seq=1, video_id=video_id, order=ended)
+    await world.publish(at(9, told))
+    expected = [
+        "requested",
+        "call.refused",
+        "workflow.started",
+        "workflow.progress",
+        "workflow.completed",
+        "transfer.started",
+        "transfer.try_failed",
+        "transfer.progress",
+        "ready",
+        "told",
+    ]
+    found = await entries(person, video_id, *expected)
+    assert codes_of(found) == expected
+    assert [entry["service"] for entry in found[:3]] == ["gateway", "generator", "generator"]
+    assert {entry["service"] for entry in found[5:9]} == {"media"}
+    assert {entry["traceId"] for entry in found[1:]} == {"ab" * 16}
+    assert found[3]["message"] == "50% of the rendering is done."
+    assert all(entry["attempt"] == 1 for entry in found)
+    assert (await timeline(person, video_id))["standing"] == "The video is ready to watch."
+
+
+async def test_what_is_told_again_changes_nothing(world: World) -> None:
+    person = await world.person()
+    video_id = await person.ask()
+    failed = events.workflow_failed(video_id)
+    later = failed.model_copy(update={"time": failed.time + timedelta(hours=1)})
+    same_id_elsewhere = events.video_failed(video_id).model_copy(update={"id": failed.id})
+    await world.publish(failed, later, failed, events.progressed(video_id, 26), events.progressed(video_id, 30))
+    await world.publish(same_id_elsewhere, noted(video_id, "1"), noted(video_id, "1"), mark(video_id))
+    found = await entries(person, video_id, "requested", "transfer.failed", "mark")
+    expected = ["requested", "workflow.failed", "workflow.progress", "transfer.failed", "call.refused", "mark"]
+    assert sorted(codes_of(found)) == sorted(expected)
+    (told,) = [entry for entry in found if entry["code"] == "workflow.failed"]
+    assert told["time"] < later.time.isoformat()
+
+
+async def test_a_webhook_and_what_came_of_it_are_one_entry(world: World) -> None:
+    person = await world.person()
+    video_id = await person.ask()
+    link = "https://user:pass@files.example.com/out/a.mp4?token=geheim"
+    await world.post_webhook("video-complete", {"videoId": video_id, "status": "ready", "videoUrl": link})
+    (entry,) = [e for e in await entries(person, video_id, "webhook.complete") if e["code"] == "webhook.complete"]
+    assert entry["message"] == "The workflow reported a finished video at https://files.example.com."
+    assert "outcome" not in entry
+    receipt_id = entry["id"].removeprefix("webhook:")
+    await world.publish(judged(receipt_id, "held", video_id))
+    await entries(person, video_id, "webhook.complete", outcome="held")
+    await world.publish(judged(receipt_id, "contradiction", video_id), judged(receipt_id, "repeat", video_id))
+    await world.publish(mark(video_id))
+    found = await entries(person, video_id, "mark", "webhook.complete", outcome="contradiction")
+    (entry,) = [e for e in found if e["code"] == "webhook.complete"]
+    assert entry["level"] == "warning"
+    assert entry["message"].endswith("which contradicts what was known and changed nothing.")
+    assert "geheim" not in str(found)
+    assert "pass" not in str(found)
+
+
+@pytest.mark.parametrize("held_first", [False, True])
+async def test_a_webhook_that_names_no_video_is_told_once_its_video_is_known(world: World, held_first: bool) -> None:
+    person = await world.person()
+    video_id = await person.ask()
+    body = {"errorMessage": "Avatar generation failed", "executionId": uuid.uuid4().hex}
+    answer = await world.post_webhook("workflow-error", body)
+    receipt_id = answer.json()["data"]["receiptId"]
+    if held_first:
+        await world.publish(judged(receipt_id, "held", None))
+
+        async def settled() -> bool:
+            receipt = await world.database["receipts"].find_one({"_id": receipt_id})
+            return receipt is not None and receipt.get("outcome") == "held"
+
+        await eventually(settled, "held")
+    await world.publish(judged(receipt_id, "applied", video_id))
+    found = await entries(person, video_id, "webhook.error", outcome="applied")
+    (entry,) = [e for e in found if e["code"] == "webhook.error"]
+    assert entry["message"] == "The workflow reported an error (“Avatar generation failed”), which counted."
+    assert entry["traceId"] == "ab" * 16
+
+
+async def test_why_it_failed_is_one_sentence(world: World) -> None:
+    person = await world.person()
+    video_id = await person.ask()
+    refusals = [noted(video_id, str(n), details={"call": n, "reason": f"status {500 + n}"}) for n in (2, 3)]
+    await world.publish(*refusals)
+    await entries(person, video_id, "requested", "call.refused")
+    assert "why" not in await timeline(person, video_id)
+    await world.publish(events.workflow_failed(video_id))
+    await entries(person, video_id, "workflow.failed")
+    data = await timeline(person, video_id)
+    assert data["why"] == "The rendering failed: It broke (2 calls were refused, the last one with: status 503)."
+    assert data["standing"] == "The video failed."
+
+
+async def test_deleting_a_video_erases_its_timeline_for_ever(world: World) -> None:
+    person = await world.person()
+    video_id, other = await person.ask(), await person.ask()
+    await world.publish(events.started(video_id), events.started(other))
+    await entries(person, video_id, "requested", "workflow.started")
+    await entries(person, other, "requested", "workflow.started")
+    await person.client.delete(f"/api/video/delete/{video_id}")
+    assert (await person.client.get(f"/api/video/timeline/{video_id}")).status_code == 404
+    kept = world.database["timeline"]
+
+    async def erased() -> bool:
+        return await kept.find_one({"videoId": video_id}) is None
+
+    await eventually(erased, "erased")
+    late = CompletionReported(id="late", receipt_id="late", video_id=video_id, attempt=1, status="failed")
+    nobodys = WorkflowErrorReported(id="n", receipt_id="n", video_id=unknown_video(), attempt=1, error_message="x")
+    await world.publish(events.workflow_failed(video_id), noted(video_id, "late"), late, nobodys)
+    await world.publish(mark(other))  # another partition may be ahead: so each has a mark below
+    await entries(person, other, "mark")
+    await eventually(lambda: _handled(world, person), "all handled")
+    assert await kept.find_one({"videoId": video_id}) is None
+    assert await kept.find_one({"videoId": nobodys.video_id}) is None
+    assert await kept.find_one({"videoId": other}) is not None
+
+
+async def test_a_long_timeline_loses_what_passes_first_then_the_oldest_steps(small: World) -> None:
+    person = await small.person()
+    video_id = await person.ask()
+    start = datetime.now(UTC)
+    await entries(person, video_id, "requested")
+    newest = start + timedelta(minutes=1)
+    passing = [events.progressed(video_id, percent).model_copy(update={"time": newest}) for percent in (25, 50)]
+    steps = [noted(video_id, str(n), f"Call {n}.", time=start + timedelta(seconds=n)) for n in range(8)]
+    await small.publish(events.started(video_id), *passing, *steps, mark(video_id))
+    found = await entries(person, video_id, "mark")
+    assert set(codes_of(found[:3])) == {"requested", "workflow.started", "mark"}
+    assert [entry["message"] for entry in found[3:]] == ["Call 5.", "Call 6.", "Call 7."]
+
+
+async def test_a_long_timeline_never_loses_its_corners(small: World) -> None:
+    person = await small.person()
+    video_id = await person.ask()
+    corner = {"code": "report.contradiction", "lasting": True}
+    corners = [noted(video_id, f"c{n}", "It contradicts.", **corner) for n in range(8)]
+    await small.publish(events.started(video_id), *corners, noted(video_id, "1"), mark(video_id))
+    found = await entries(person, video_id, "requested", "mark")
+    expected = ["requested", "workflow.started", "mark", *["report.contradiction"] * 8]
+    assert sorted(codes_of(found)) == sorted(expected)
+
+
+def mark(video_id: str) -> WorkflowNoted:
+    """Return the last news of a partition, which is there once what came before has been handled."""
+    return noted(video_id, "mark", "That is all.", code="mark", lasting=True)
+
+
+def judged(receipt_id: str, outcome: str, video_id: str | None) -> CallbackJudged:
+    return CallbackJudged(
+        id=f"{receipt_id}:judged:{outcome}",
+        traceparent=TRACE,
+        receipt_id=receipt_id,
+        purpose="error",
+        outcome=outcome,
+        video_id=video_id,
+        attempt=1 if video_id else None,
+    )
+
+
+def _noted_by_media(video_id: str) -> Json:
+    return events.about(video_id, 1, "noted:try:1:failed")
+
+
+async def _handled(world: World, person: Person) -> bool:
+    """Return True once what was published before has been handled, whatever partition it is in."""
+    for _ in range(8):
+        marker = await person.ask("marker")
+        report = CompletionReported(id=marker, receipt_id=marker, video_id=marker, attempt=1, status="failed")
+        await world.publish(mark(marker), report)
+        await entries(person, marker, "requested", "mark", "webhook.complete")
+    return True

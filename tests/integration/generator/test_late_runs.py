@@ -1,0 +1,95 @@
+"""A deadline that passes while n8n can be asked: what still runs is waited for, up to the last deadline."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+
+from services.generator.messages import STILL_RUNNING
+from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowProgressed, WorkflowStarted
+from tests.integration.generator.conftest import OpenWorld
+from tests.integration.generator.scripted_n8n import DEFAULT, Run, cut, started
+from tests.integration.generator.test_lost_runs import report_of, url_of
+from tests.integration.generator.world import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+# Nothing but the deadline makes it ask.
+SETTINGS = {
+    "N8N_API_KEY": "key",
+    "WORKFLOW_ASK_EVERY": "600",
+    "WORKFLOW_LOST_AFTER": "600",
+    "WORKFLOW_DEADLINE": "2",
+    "WORKFLOW_DEADLINE_STEP": "1",
+    "WORKFLOW_DEADLINE_MOST": "6",
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(open_world: OpenWorld) -> AsyncIterator[World]:
+    async with open_world(SETTINGS) as world:
+        yield world
+
+
+async def test_what_still_runs_is_waited_for_and_that_is_told(world: World) -> None:
+    event = await world.request(started("701"))
+    world.n8n.runs["701"] = Run(call=(await world.called(event.video_id))[0])
+    told = await world.event(WorkflowProgressed, event.video_id)
+    assert (told.message, told.progress, told.execution_id) == (STILL_RUNNING, None, "701")
+    document = await world.document(event.video_id)
+    assert document["stuckSince"]
+    assert document["deadlineAt"] > event.time + timedelta(seconds=2)
+
+    await world.complete(event.video_id)
+    assert (await world.event(WorkflowCompleted, event.video_id)).adopted is False
+    assert "WorkflowFailed" not in world.told(event.video_id)
+    assert "stuckSince" not in await world.document(event.video_id)
+
+
+async def test_what_runs_for_ever_ends_at_the_last_deadline(world: World) -> None:
+    event = await world.request(started("702"))
+    world.n8n.runs["702"] = Run(call=(await world.called(event.video_id))[0])
+    failed = await world.event(WorkflowFailed, event.video_id)
+    assert failed.code == "WORKFLOW_TIMEOUT"
+    assert timedelta(seconds=6) <= failed.time - event.time < timedelta(seconds=9)
+    steps = {e.id for e in world.published if isinstance(e, WorkflowProgressed) and e.video_id == event.video_id}
+    assert len(steps) >= 3
+    assert len(world.n8n.calls[event.video_id]) == 1
+
+
+async def test_an_uncertain_start_is_extended_too_once_it_is_found(world: World) -> None:
+    event = await world.request(cut)
+    world.n8n.runs["703"] = Run(call=(await world.called(event.video_id))[0])
+    assert (await world.event(WorkflowProgressed, event.video_id)).message == STILL_RUNNING
+    assert (await world.document(event.video_id))["executionId"] == "703"
+
+
+async def test_a_result_that_nobody_reported_is_taken_at_the_deadline(world: World) -> None:
+    event = await world.request(DEFAULT)
+    (call,) = await world.called(event.video_id)
+    world.n8n.runs["704"] = Run("success", call=call, gave_out=[report_of(event)])
+    assert (await world.event(WorkflowCompleted, event.video_id)).video_url == url_of(event)
+
+
+async def test_a_failure_that_nobody_reported_is_told_at_the_deadline(world: World) -> None:
+    event = await world.request(started("705"))
+    world.n8n.runs["705"] = Run("error", call=(await world.called(event.video_id))[0], error="No credits left")
+    failed = await world.event(WorkflowFailed, event.video_id)
+    assert (failed.code, failed.message) == ("WORKFLOW_FAILED", "No credits left")
+
+
+@pytest.mark.parametrize("answer", [started("706"), cut], ids=["started", "unknown"])
+async def test_an_api_that_tells_nothing_puts_nothing_off(world: World, answer: object) -> None:
+    world.n8n.api = False
+    try:
+        event = await world.request(answer)  # type: ignore[arg-type]
+        await world.event(WorkflowStarted, event.video_id)
+        failed = await world.event(WorkflowFailed, event.video_id)
+        assert failed.code in ("WORKFLOW_TIMEOUT", "WORKFLOW_UNKNOWN")
+        assert failed.time - event.time < timedelta(seconds=5)
+    finally:
+        world.n8n.api = True
+    world.n8n.runs["706"] = Run()
+    await world.complete(event.video_id)
+    assert (await world.event(WorkflowCompleted, event.video_id)).adopted is True
