@@ -110,7 +110,8 @@ class Callbacks:
         at = now()
         try:
             response = await self._client.post(target.url, content=content, headers=headers, timeout=timeout)
-        except (httpx.HTTPError, httpx.InvalidURL) as problem:
+        except (httpx.HTTPError, httpx.InvalidURL, AttributeError) as problem:
+            # AttributeError is anyio's way to say that the connection was reset as soon as it was made.
             return Try(at=at, error=f"{type(problem).__name__}: {problem}"), 0.0
         return Try(at=at, status=response.status_code, answer=response.text[:_ANSWER_KEPT]), _retry_after(response)
 
