@@ -51,6 +51,7 @@ from shared.contracts import events
 from shared.wiring.admin import serve_admin
 from shared.wiring.asyncapi import serve_asyncapi
 from shared.wiring.http import make_app
+from shared.wiring.http_client import HttpClient
 from shared.wiring.runtime import Runtime
 
 PUBLISHED = (
@@ -100,7 +101,7 @@ def build(settings: GatewaySettings) -> Gateway:
     runtime.also_run(view.progress.run)
     notifier = Notifier(settings.notifier_url, settings.streams_per_user, runtime.metrics)
     start = Start(settings, store, signer, logins)
-    storage = httpx.AsyncClient(timeout=2, trust_env=False)
+    storage = HttpClient(timeout=2)
     _watch(runtime, settings, notifier, storage)
 
     @asynccontextmanager

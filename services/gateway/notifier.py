@@ -9,6 +9,7 @@ import httpx
 from starlette.responses import Response
 
 from services.gateway.stream import PassedOnStream
+from shared.wiring.http_client import HttpClient
 from shared.wiring.metrics import Metrics
 
 ANSWER_SECONDS = 10.0
@@ -33,12 +34,11 @@ class Notifier:
 
     def __init__(self, url: str, streams_per_user: int, metrics: Metrics) -> None:
         self._url = url.rstrip("/")
-        self._asking = httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False)
+        self._asking = HttpClient(timeout=ANSWER_SECONDS)
         # A stream is silent for as long as nothing happens, and each has a connection of its own.
-        self._streaming = httpx.AsyncClient(
+        self._streaming = HttpClient(
             timeout=httpx.Timeout(None, connect=ANSWER_SECONDS),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
-            trust_env=False,
         )
         self._streams_per_user = streams_per_user
         self._metrics = metrics

@@ -13,6 +13,7 @@ from typing import Self
 import httpx
 
 from services.generator.domain import Happening, execution_id
+from shared.wiring.http_client import HttpClient
 
 MAX_ANSWER_BYTES = 64 * 1024
 BODY_SECONDS = 5.0
@@ -43,14 +44,13 @@ class N8n:
 
     def __init__(self, connect_timeout: timedelta, answer_timeout: timedelta) -> None:
         self._answer_seconds = answer_timeout.total_seconds()
-        self._client = httpx.AsyncClient(
+        self._client = HttpClient(
             # Answers are read raw and bounded: a packed one would not be understood.
             headers={"Accept-Encoding": "identity"},
             # No connection is used twice: one that the other side has just closed would make the call uncertain.
             limits=httpx.Limits(max_keepalive_connections=0),
             timeout=httpx.Timeout(self._answer_seconds, connect=connect_timeout.total_seconds()),
             follow_redirects=False,
-            trust_env=False,
         )
 
     async def __aenter__(self) -> Self:

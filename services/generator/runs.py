@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from services.generator.attempt import Kind
 from services.generator.executions import Execution
+from shared.wiring.http_client import HttpClient
 
 MOST_BYTES = 4 * 1024 * 1024
 PAGE = 100
@@ -76,11 +77,10 @@ class Runs:
         self._apis = apis
         self._seconds = timeout.total_seconds()
         self._quiet_until: dict[str, float] = {}
-        self._client = httpx.AsyncClient(
+        self._client = HttpClient(
             headers={"X-N8N-API-KEY": key, "Accept": "application/json", "Accept-Encoding": "identity"},
             timeout=self._seconds,
             follow_redirects=False,
-            trust_env=False,
         )
 
     async def __aenter__(self) -> Self:

@@ -105,8 +105,9 @@ class Mover:
         """Return the file as it is once it was seen to be a video; storage that is away is waited for."""
         seen = await self._patiently(attempt, stored, Inspection(self._prober, self._objects, key, stored).look)
         poster = poster_key(key)
-        put = partial(asyncio.to_thread, self._objects.put, poster, seen.poster, "image/jpeg")
-        await self._patiently(attempt, stored, put)
+        put = partial(self._objects.put, poster, seen.poster, "image/jpeg")
+        # Not merely in a thread: what is still being written when this is cancelled would come after the erasing.
+        await self._patiently(attempt, stored, lambda: self._in_thread(Stop(), put))
         metadata = VideoMetadata(
             size=stored.size_bytes,
             format=stored.format.name,

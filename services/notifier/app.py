@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
-import httpx
 from fastapi import FastAPI
 
 from services.notifier.audience import Audience
@@ -19,6 +18,7 @@ from shared.contracts.events import NotificationCreated, NotificationPassed
 from shared.wiring.admin import serve_admin
 from shared.wiring.asyncapi import serve_asyncapi
 from shared.wiring.http import make_app
+from shared.wiring.http_client import HttpClient
 from shared.wiring.runtime import Runtime
 
 PUBLISHED = (NotificationCreated, NotificationPassed)
@@ -37,7 +37,7 @@ def build(settings: NotifierSettings) -> Notifier:
     store = Store(runtime.mongo.database, runtime.outbox, settings.notification_retention)
     audience = Audience(store, runtime.metrics, settings)
     telling = Telling(store, audience, runtime.kafka.send, runtime.metrics)
-    client = httpx.AsyncClient(trust_env=False)
+    client = HttpClient()
     keys = PublishedKeys(
         settings.jwks_url, client, refresh=settings.jwks_refresh, again_after=settings.jwks_again_after
     )

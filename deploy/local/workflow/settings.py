@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.wiring.settings import Duration
+
 _FRAME_SIZE = re.compile(r"(\d{2,4})x(\d{2,4})")
 
 
@@ -44,9 +46,9 @@ class WorkflowSettings(BaseSettings):
     frame_size: Annotated[tuple[int, int], NoDecode, BeforeValidator(_frame_size)] = Field(
         default=(1280, 720), description="Pixels, e.g. 1280x720; tests take a small one."
     )
-    callback_patience: timedelta = Field(
+    callback_patience: Duration = Field(
         default=timedelta(hours=6), description="How long a callback is repeated. ISO 8601 or seconds."
     )
-    callback_timeout: timedelta = Field(default=timedelta(seconds=10), description="For one try of a callback.")
+    callback_timeout: Duration = Field(default=timedelta(seconds=10), description="For one try of a callback.")
     log_format: Literal["json", "console"] = Field(default="console", validation_alias="LOG_FORMAT")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", validation_alias="LOG_LEVEL")

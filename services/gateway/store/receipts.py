@@ -15,6 +15,7 @@ from shared.delivery.outbox import Document, Outbox
 from shared.wiring.tracing import current_traceparent
 
 QUARANTINED_KEPT = timedelta(days=90)
+DECISIVE = ("applied", "adopted", "passed_on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,11 @@ class Receipts:
 
         Return how long its sender's news waited for that, None where it had been judged before or is not kept.
         """
-        receipt = await self._collection.find_one({"_id": receipt_id}, {"receivedAt": 1, "judgedAt": 1})
+        receipt = await self._collection.find_one({"_id": receipt_id}, {"receivedAt": 1, "judgedAt": 1, "outcome": 1})
         now = utc_now()
         known: Document = {"outcome": outcome, "judgedAt": now}
+        if receipt and receipt.get("outcome") in DECISIVE:
+            known["outcome"] = receipt["outcome"]  # that it came again says nothing about what it did
         if outcome == "quarantined":
             known["expiresAt"] = now + QUARANTINED_KEPT
         await self._collection.update_one({"_id": receipt_id}, {"$set": known, "$unset": {"job": ""}})

@@ -129,3 +129,17 @@ async def test_nobody_else_gets_in(world: World) -> None:
     person = await world.person()
     for client in (world.client(), person.client):
         await refused(await client.get("/admin/callbacks"), 401, "ADMIN_TOKEN_REQUIRED")
+
+
+async def test_that_it_came_again_does_not_hide_what_it_did(world: World, admin: httpx.AsyncClient) -> None:
+    receipt_id = await received(world, unknown_video())
+    await judge(world, admin, receipt_id, "applied")
+    first = (await shown(admin, receipt_id))["judgedAt"]
+    told = {"id": f"{receipt_id}:again", "receiptId": receipt_id, "purpose": "complete", "outcome": "repeat"}
+    await world.publish(CallbackJudged.model_validate(told))
+
+    async def judged_again() -> bool:
+        return bool((await shown(admin, receipt_id))["judgedAt"] != first)
+
+    await eventually(judged_again, "judged again")
+    assert (await shown(admin, receipt_id))["outcome"] == "applied"

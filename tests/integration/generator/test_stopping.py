@@ -28,7 +28,8 @@ End = Callable[[World, VideoRequested], Awaitable[None]]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(open_world: OpenWorld) -> AsyncIterator[World]:
-    settings = {"N8N_API_KEY": "key", "WORKFLOW_ASK_EVERY": "0.3", "WORKFLOW_ANSWER_TIMEOUT": "4"}
+    # A lease whose heartbeat does not cut off a call that was cancelled a moment ago.
+    settings = {"N8N_API_KEY": "key", "WORKFLOW_ASK_EVERY": "0.3", "WORKFLOW_ANSWER_TIMEOUT": "4", "JOB_LEASE": "6"}
     async with open_world(settings) as world:
         yield world
 

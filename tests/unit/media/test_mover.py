@@ -1,6 +1,7 @@
 """Moving files, with everything around it played by the test."""
 
 import asyncio
+import threading
 from typing import Any, cast
 
 import pytest
@@ -63,6 +64,19 @@ class ShakyObjects:
             raise StorageAwayError("down")
 
 
+class SlowObjects(ShakyObjects):
+    """A storage whose writes take until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__(away=0)
+        self.writing, self.let_go, self.written = threading.Event(), threading.Event(), False
+
+    def put(self, key: str, content: bytes, content_type: str) -> None:
+        self.writing.set()
+        self.let_go.wait(5)
+        self.written = True
+
+
 class FakeLease:
     async def beat(self) -> None:
         return None
@@ -103,3 +117,25 @@ async def test_waiting_for_storage_is_told_and_so_is_its_end(monkeypatch: pytest
     await asyncio.sleep(0)  # what is told is sent beside the work
     messages = [event.message for event in told.events if isinstance(event, TransferProgressed)]
     assert messages == [f"{STORAGE_AWAY} Trying again."] * 2 + [None]
+
+
+async def test_a_poster_that_is_being_written_is_waited_for_when_the_transfer_is_stopped() -> None:
+    """Else it would be written after a deletion had erased everything."""
+    storage = SlowObjects()
+    moving = Mover(
+        cast("Any", QuickTransfers()),
+        cast("Any", FakeProber()),
+        cast("Any", storage),
+        cast("Any", SilentClaims()),
+        Reports(Told().send),
+        concurrency=1,
+    )
+    fetching = asyncio.create_task(moving.fetch(cast("Any", FakeLease()), ATTEMPT, "videos/u/1.mp4"))
+    await asyncio.to_thread(storage.writing.wait, 5)
+    fetching.cancel()
+    await asyncio.wait({fetching}, timeout=0.1)
+    assert not fetching.done()
+    storage.let_go.set()
+    await asyncio.wait({fetching}, timeout=5)
+    assert fetching.cancelled()
+    assert storage.written

@@ -1,0 +1,68 @@
+"""Paid work is started once per attempt, and no accepted webhook vanishes."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from tests.chaos.evidence import Evidence, Json, Violation
+
+_RECEIPT = re.compile(r'"receiptId"\s*:\s*"([^"]+)"')
+_STORED = frozenset({"complete", "error"})
+
+
+def paid_once(evidence: Evidence) -> Iterator[Violation]:
+    """The workflow engine started at most one run for each attempt of each video."""
+    runs: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for run in evidence.stored.executions:
+        runs[run.get("videoId") or "", run.get("attempt") or 0].append(run["id"])
+    for (video, attempt), ids in runs.items():
+        if len(ids) > 1:
+            yield Violation("callbacks.paid_once", video, f"attempt {attempt} was started as executions {ids}")
+
+
+def judged(evidence: Evidence) -> Iterator[Violation]:
+    """Every webhook that was answered 2xx is stored, and something came of it."""
+    receipts = {document["_id"]: document for document in evidence.stored.receipts}
+    for receipt, video in _accepted(evidence):
+        stored = receipts.get(receipt)
+        if stored is None:
+            yield Violation("callbacks.judged", video, f"webhook {receipt} was accepted, and is not stored")
+    for receipt, stored in receipts.items():
+        if not stored.get("outcome"):
+            about = str(stored.get("videoId") or stored.get("executionId"))
+            yield Violation("callbacks.judged", about, f"nothing came of webhook {receipt} ({stored['purpose']})")
+
+
+def effective(evidence: Evidence) -> Iterator[Violation]:
+    """A result that was accepted counts, unless its attempt had ended otherwise by its owner or the workflow itself."""
+    attempts = evidence.attempts()
+    for run in evidence.stored.executions:
+        delivered = {sent["purpose"] for sent in run.get("callbacks", []) if any(map(_taken, sent["tries"]))}
+        attempt = attempts.get((run.get("videoId") or "", run.get("attempt") or 0))
+        if "complete" not in delivered:
+            continue
+        if attempt is None:
+            yield Violation("callbacks.effective", str(run.get("videoId")), f"nobody knows execution {run['id']}")
+        elif attempt["state"] == "given_up" or (attempt["state"] == "failed" and "error" not in delivered):
+            what = f"the result of execution {run['id']} was accepted, and its attempt is {attempt['state']}"
+            yield Violation("callbacks.effective", attempt["videoId"], what)
+
+
+def _accepted(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """Yield (receiptId, what it is about) of every webhook that somebody was promised."""
+    for run in evidence.stored.executions:
+        for sent in run.get("callbacks", []):
+            if sent["purpose"] not in _STORED:
+                continue  # of progress only the first report is kept
+            for attempt in filter(_taken, sent["tries"]):
+                found = _RECEIPT.search(attempt.get("answer") or "")
+                if found:
+                    yield found[1], str(run.get("videoId"))
+    for call in evidence.calls("webhook"):
+        if call["status"] == 202:
+            yield call["data"]["receiptId"], json.dumps(call.get("name"))
+
+
+def _taken(attempt: Json) -> bool:
+    return 200 <= (attempt.get("status") or 0) < 300

@@ -1,0 +1,40 @@
+"""The plan: repeatable, and such that it can be carried out."""
+
+from itertools import pairwise
+
+import pytest
+
+from tests.chaos.plan import make_plan
+from tests.chaos.provocations import PROVOCATIONS
+from tests.chaos.sabotage import SABOTAGES
+
+
+def test_the_same_seed_gives_the_same_plan_and_another_one_another() -> None:
+    assert make_plan(7, 120) == make_plan(7, 120)
+    assert make_plan(7, 120).disruptions != make_plan(8, 120).disruptions
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nothing_is_broken_twice_at_once(seed: int) -> None:
+    plan = make_plan(seed, 300, fillable=True)
+    for target in {one.target for one in plan.disruptions}:
+        of_target = [one for one in plan.disruptions if one.target == target]
+        assert all(before.at + before.seconds < after.at for before, after in pairwise(of_target))
+
+
+def test_an_hour_has_two_hundred_kills_of_everything() -> None:
+    kills = [one.target for one in make_plan(1, 3600).disruptions if one.harm == "kill"]
+    assert len(kills) >= 200
+    assert {"gateway", "generator-2", "kafka", "gateway-db", "s3", "workflow"} <= set(kills)
+
+
+def test_wishes_are_about_what_the_same_user_asked_for() -> None:
+    plan = make_plan(3, 300)
+    asked = {ask.title: ask.user for ask in plan.asks}
+    assert len(asked) == len(plan.asks)
+    assert plan.wishes
+    assert all(asked[wish.title] == wish.user for wish in plan.wishes)
+
+
+def test_every_safeguard_has_a_plan_that_provokes_it() -> None:
+    assert PROVOCATIONS.keys() == SABOTAGES.keys()

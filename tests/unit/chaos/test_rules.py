@@ -1,0 +1,211 @@
+"""Each rule passes a good history and fails the bad ones it is there for."""
+
+import pytest
+
+from tests.chaos.checker import check
+from tests.chaos.evidence import Evidence
+from tests.chaos.rules import Rule, answers, callbacks, ends, objects, processes, statuses, streams, told
+from tests.unit.chaos.bad_history import (
+    KEY,
+    NOTES,
+    VIDEO,
+    Json,
+    asked,
+    call,
+    changed,
+    frame,
+    good,
+    note,
+    opened,
+    run,
+    seen,
+    with_history,
+    with_stored,
+)
+from tests.unit.chaos.bad_history import (
+    told as in_the_end,
+)
+
+CANCELLED: Json = {"code": "CANCELLED"}
+
+
+def test_a_good_history_breaks_nothing() -> None:
+    assert check(good()).violations == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "evidence"),
+    [
+        pytest.param(ends.reached, with_stored(videos=[]), id="forgotten"),
+        pytest.param(ends.reached, changed("videos", status="processing", stage="rendering"), id="never-ended"),
+        pytest.param(ends.reached, changed("videos", status="failed"), id="failed-without-a-code"),
+        pytest.param(ends.reached, changed("videos", status="deleted"), id="deleted-by-nobody"),
+        pytest.param(ends.reached, with_history(asked(), call("delete", 3)), id="deleted-and-still-there"),
+        pytest.param(
+            ends.reached, with_history(asked(), call("status", 5, 404, final=True)), id="ready-and-not-to-be-found"
+        ),
+        pytest.param(ends.nothing_left, changed("videos", job={"kind": "reannounce"}), id="asked-for-ever"),
+        pytest.param(ends.nothing_left, changed("workflows", outboxAt="now"), id="unpublished"),
+        pytest.param(ends.nothing_left, changed("videos", slot="ana:000001"), id="slot-kept"),
+        pytest.param(ends.nothing_left, with_stored(held=[{"_id": "x", "state": "held"}]), id="held-for-ever"),
+        pytest.param(ends.agreed, changed("assets", key="videos/ana/6.mp4"), id="another-file"),
+        pytest.param(ends.agreed, changed("assets", state="failed"), id="ready-without-a-file"),
+        pytest.param(
+            ends.agreed,
+            changed("videos", status="failed", error={"code": "X", "origin": "transfer"}),
+            id="failed-yet-ready",
+        ),
+        pytest.param(ends.agreed, changed("workflows", state="started"), id="still-running-for-the-generator"),
+        pytest.param(ends.agreed, changed("workflows", state="given_up"), id="given-up-and-ready"),
+        pytest.param(ends.agreed, changed("videos", status="deleted"), id="deleted-here-only"),
+        pytest.param(callbacks.paid_once, with_stored(executions=[run("1"), run("2")]), id="paid-twice"),
+        pytest.param(callbacks.judged, with_stored(receipts=[]), id="accepted-and-not-stored"),
+        pytest.param(callbacks.judged, changed("receipts", outcome=None), id="never-judged"),
+        pytest.param(
+            callbacks.judged,
+            with_history(call("webhook", 1, 202, {"receiptId": "r9"}, name="stranger")),
+            id="stranger-lost",
+        ),
+        pytest.param(callbacks.effective, changed("workflows", state="given_up"), id="result-without-effect"),
+        pytest.param(callbacks.effective, changed("workflows", state="failed"), id="failed-after-a-result"),
+        pytest.param(callbacks.effective, with_stored(workflows=[]), id="result-of-nobody"),
+        pytest.param(objects.recorded, with_stored(objects={KEY: 10, "videos/ana/4.mp4": 9}), id="orphan"),
+        pytest.param(objects.recorded, changed("assets", state="deleted"), id="deleted-and-stored"),
+        pytest.param(objects.stored, with_stored(objects={}), id="file-missing"),
+        pytest.param(objects.stored, with_stored(objects={KEY: 9}), id="half-a-file"),
+        pytest.param(objects.stored, changed("assets", posterKey="videos/ana/5.jpg"), id="poster-missing"),
+        pytest.param(objects.closed, with_stored(uploads=[KEY]), id="upload-left-open"),
+    ],
+)
+def test_what_is_stored_is_judged(rule: Rule, evidence: Evidence) -> None:
+    assert [violation.video for violation in rule(good())] == []
+    assert list(rule(evidence))
+
+
+@pytest.mark.parametrize(
+    ("rule", "evidence"),
+    [
+        pytest.param(
+            statuses.forward,
+            with_history(seen(1, "processing", "rendering"), seen(2, "pending", "queued")),
+            id="status-backwards",
+        ),
+        pytest.param(
+            statuses.forward,
+            with_history(seen(1, "processing", "transferring"), seen(2, "processing", "rendering")),
+            id="stage-backwards",
+        ),
+        pytest.param(
+            statuses.forward,
+            with_history(seen(1, "ready", "ready"), seen(2, "failed", "failed")),
+            id="failed-after-ready",
+        ),
+        pytest.param(
+            statuses.forward,
+            with_history(seen(1, "failed", "failed"), seen(2, "processing", "transferring")),
+            id="running-after-failed",
+        ),
+        pytest.param(
+            statuses.forward,
+            with_history(seen(1, "failed", "failed", error=CANCELLED), seen(2, "ready", "ready")),
+            id="ready-after-cancelled",
+        ),
+        pytest.param(
+            statuses.forward,
+            with_history(seen(1, "processing", "queued", 2), seen(2, "ready", "ready", 1)),
+            id="attempt-backwards",
+        ),
+        pytest.param(
+            statuses.forward, with_history(call("delete", 1), seen(2, "ready", "ready")), id="shown-after-deletion"
+        ),
+        pytest.param(
+            statuses.retried,
+            with_history(
+                seen(1, "failed", "failed", 2),
+                call("retry", 2, 202, {"attempt": 2, "status": "processing", "stage": "queued"}),
+            ),
+            id="retried-as-the-same-attempt",
+        ),
+        pytest.param(answers.same, with_history(asked(), asked(videoId="ana_2")), id="one-key-two-videos"),
+        pytest.param(answers.promised, with_history(asked(), call("status", 1, 500)), id="answered-500"),
+        pytest.param(answers.promised, with_history(asked(503), asked(None)), id="never-accepted"),
+        pytest.param(answers.promised, with_history(asked(), opened(401)), id="stream-refused"),
+        pytest.param(streams.faithful, with_history(opened(200), in_the_end(NOTES)), id="never-showed-anything"),
+        pytest.param(streams.gapless, with_history(frame(NOTES[0], 1), frame(NOTES[2], 2)), id="notification-missing"),
+        pytest.param(streams.gapless, with_history(frame(NOTES[0], 1), frame(NOTES[0], 2)), id="notification-twice"),
+        pytest.param(
+            streams.gapless,
+            with_history(frame(NOTES[1], 1), {**frame(NOTES[0], 2), "event": "reset"}),
+            id="reset-to-the-past",
+        ),
+        pytest.param(
+            streams.gapless,
+            with_history(frame(NOTES[0], 1), {**frame(NOTES[2], 2), "event": "ready"}),
+            id="passed-over-in-silence",
+        ),
+        pytest.param(
+            streams.faithful,
+            with_history(frame(note(1, "download"), 1), in_the_end(NOTES[:1])),
+            id="showed-something-else",
+        ),
+        pytest.param(streams.faithful, with_history(frame(NOTES[0], 1), in_the_end(NOTES)), id="never-showed-the-end"),
+        pytest.param(told.once, with_history(in_the_end([note(1, "complete"), note(2, "complete")])), id="two-ends"),
+        pytest.param(
+            told.once, with_history(in_the_end([note(1, "complete"), note(2, "error")])), id="error-after-complete"
+        ),
+        pytest.param(
+            told.once, with_history(in_the_end([note(1, "complete"), note(2, "download")])), id="download-after-the-end"
+        ),
+        pytest.param(
+            told.once, with_history(in_the_end([note(1, "error", 2), note(2, "error", 1)])), id="older-attempt-told"
+        ),
+        pytest.param(
+            told.once, with_history(in_the_end([note(1, "removed"), note(2, "error")])), id="told-after-removal"
+        ),
+        pytest.param(told.everybody, with_history(asked(), in_the_end(NOTES[:2])), id="end-not-told"),
+        pytest.param(
+            processes.alive, with_history({"what": "died", "at": 3, "process": "media", "how": "exit 1"}), id="died"
+        ),
+        pytest.param(processes.alive, with_history({"what": "overslept", "at": 3, "process": "media"}), id="overslept"),
+    ],
+)
+def test_what_was_seen_is_judged(rule: Rule, evidence: Evidence) -> None:
+    assert list(rule(good())) == []
+    assert list(rule(evidence))
+
+
+@pytest.mark.parametrize(
+    ("rule", "evidence"),
+    [
+        pytest.param(
+            statuses.forward,
+            with_history(seen(1, "failed", "failed"), seen(2, "failed", "adopting"), seen(3, "ready", "ready")),
+            id="adopted",
+        ),
+        pytest.param(
+            statuses.forward,
+            with_history(seen(1, "failed", "failed"), seen(2, "processing", "queued", 2)),
+            id="tried-again",
+        ),
+        pytest.param(
+            statuses.forward,
+            with_history(seen(1.05, "processing", "rendering"), seen(1, "ready", "ready")),
+            id="two-answers-under-way-at-once",
+        ),
+        pytest.param(
+            streams.gapless,
+            with_history(frame(NOTES[0], 1), {**frame(NOTES[1], 2), "event": "reset"}, frame(NOTES[2], 3)),
+            id="reset-instead-of-history",
+        ),
+        pytest.param(
+            told.once, with_history(in_the_end([note(1, "error"), note(2, "complete")])), id="complete-after-adoption"
+        ),
+        pytest.param(answers.same, with_history(asked(None), asked(), asked()), id="repeated-until-answered"),
+    ],
+)
+def test_what_is_allowed_passes(rule: Rule, evidence: Evidence) -> None:
+    assert list(rule(evidence)) == []
+
+
+def test_a_violation_names_the_video() -> None:
+    assert {violation.video for violation in ends.reached(with_stored(videos=[]))} == {VIDEO}
