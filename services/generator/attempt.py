@@ -1,4 +1,4 @@
-"""One attempt at one video, as the generator knows it, and the news of it for the other services."""
+"""One attempt at one video, as the generator knows it."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -6,19 +6,9 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, computed_field
 
-from services.generator.messages import NOT_SAID, STILL_RUNNING
-from shared.contracts.events import (
-    VideoEvent,
-    VideoRequested,
-    VideoRetryRequested,
-    WorkflowCompleted,
-    WorkflowFailed,
-    WorkflowProgressed,
-    WorkflowStarted,
-    event_id,
-)
+from shared.contracts.events import VideoRequested, VideoRetryRequested
 from shared.contracts.videos import FailureCode
-from shared.contracts.wire import UtcTime, Wire, iso
+from shared.contracts.wire import UtcTime, Wire
 
 Kind = Literal["create", "generate"]
 
@@ -162,83 +152,4 @@ def requested(event: VideoRequested | VideoRetryRequested, deadline: timedelta, 
         deadline_at=event.time + deadline,
         estimate_seconds=estimate.total_seconds(),
         traceparent=event.traceparent,
-    )
-
-
-def announcement(attempt: Attempt) -> VideoEvent | None:
-    """Return the event that tells others of the attempt's state, with the same id each time; None if none does."""
-    match attempt.state:
-        case State.UNKNOWN | State.STARTED:
-            return _started(attempt)
-        case State.COMPLETED:
-            return _completed(attempt)
-        case State.FAILED | State.GIVEN_UP | State.CANCELLED:
-            return _failed(attempt)
-    return None
-
-
-def still_running(attempt: Attempt) -> WorkflowProgressed:
-    """Return the passing news that the engine still works on the attempt, which therefore has another deadline."""
-    assert attempt.deadline_at is not None  # noqa: S101 - every requested attempt has one
-    return WorkflowProgressed(
-        id=event_id(attempt.video_id, attempt.attempt, f"extended:{iso(attempt.deadline_at)}"),
-        video_id=attempt.video_id,
-        user_id=attempt.user_id,
-        attempt=attempt.attempt,
-        title=attempt.title,
-        execution_id=attempt.execution_id,
-        message=STILL_RUNNING,
-    )
-
-
-def _started(attempt: Attempt) -> WorkflowStarted:
-    certain = attempt.state is State.STARTED
-    return WorkflowStarted(
-        id=event_id(attempt.video_id, attempt.attempt, "started" if certain else "unknown"),
-        time=attempt.changed_at,
-        video_id=attempt.video_id,
-        user_id=attempt.user_id,
-        attempt=attempt.attempt,
-        kind=attempt.kind,
-        title=attempt.title,
-        email=attempt.email,
-        execution_id=attempt.execution_id,
-        certain=certain,
-        message=None if certain else NOT_SAID,
-        estimated_completion=attempt.changed_at + timedelta(seconds=attempt.estimate_seconds),
-    )
-
-
-def _completed(attempt: Attempt) -> WorkflowCompleted:
-    return WorkflowCompleted(
-        id=event_id(attempt.video_id, attempt.attempt, "adopted" if attempt.adopted else "completed"),
-        time=attempt.changed_at,
-        video_id=attempt.video_id,
-        user_id=attempt.user_id,
-        attempt=attempt.attempt,
-        title=attempt.title,
-        email=attempt.email,
-        execution_id=attempt.execution_id,
-        video_url=attempt.video_url,
-        s3_key=attempt.s3_key,
-        adopted=attempt.adopted,
-    )
-
-
-def _failed(attempt: Attempt) -> WorkflowFailed | None:
-    if attempt.failure is None:
-        return None
-    cancelled = attempt.failure.code is FailureCode.CANCELLED
-    return WorkflowFailed(
-        id=event_id(attempt.video_id, attempt.attempt, "cancelled" if cancelled else "failed"),
-        time=attempt.changed_at,
-        video_id=attempt.video_id,
-        user_id=attempt.user_id,
-        attempt=attempt.attempt,
-        title=attempt.title,
-        email=attempt.email,
-        code=attempt.failure.code,
-        message=attempt.failure.message,
-        retryable=True,
-        execution_id=attempt.execution_id,
     )

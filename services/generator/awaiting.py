@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from services.generator.announcements import still_running
 from services.generator.asking import Asking, Said, Told, news_of
-from services.generator.attempt import Attempt, still_running
+from services.generator.attempt import Attempt
 from services.generator.domain import Happening, News
 from services.generator.held import Held
 from services.generator.messages import STILL_RUNNING

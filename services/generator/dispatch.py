@@ -38,7 +38,7 @@ class Pace:
 
 
 class Dispatcher:
-    """Does the jobs `dispatch`: from the request to an answer, or to the deadline."""
+    """Does the jobs `dispatch`: from the request to an answer, or to a deadline before anything was started."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Dispatcher:
     async def work(self, lease: Lease) -> None:
         """Do the job of one claim."""
         attempt = attempt_in(lease)
-        if not attempt.time_left(utc_now()):
+        if attempt.state is State.REQUESTED and not attempt.time_left(utc_now()):
             await self._settling.settle(lease, attempt, News(Happening.DEADLINE))
         elif await self._attempts.is_deleted(attempt.video_id):
             await self._settling.settle(lease, attempt, News(Happening.DELETE))

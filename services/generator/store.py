@@ -9,7 +9,8 @@ from typing import Any
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from services.generator.attempt import LIVING, Attempt, Kind, State, announcement, attempt_id
+from services.generator.announcements import announcement
+from services.generator.attempt import LIVING, Attempt, Kind, State, attempt_id
 from shared.contracts.events import ResultDiscarded, WorkflowNoted
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import new_job

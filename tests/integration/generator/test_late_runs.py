@@ -8,8 +8,10 @@ import pytest_asyncio
 
 from services.generator.messages import STILL_RUNNING
 from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowProgressed, WorkflowStarted
+from shared.contracts.wire import utc_now
+from tests.driving import eventually
 from tests.integration.generator.conftest import OpenWorld
-from tests.integration.generator.scripted_n8n import DEFAULT, Run, cut, started
+from tests.integration.generator.scripted_n8n import DEFAULT, Run, cut, silence, started
 from tests.integration.generator.test_lost_runs import report_of, url_of
 from tests.integration.generator.world import World
 
@@ -77,6 +79,21 @@ async def test_a_failure_that_nobody_reported_is_told_at_the_deadline(world: Wor
     world.n8n.runs["705"] = Run("error", call=(await world.called(event.video_id))[0], error="No credits left")
     failed = await world.event(WorkflowFailed, event.video_id)
     assert (failed.code, failed.message) == ("WORKFLOW_FAILED", "No credits left")
+
+
+async def test_killed_in_a_call_until_after_the_deadline_the_result_is_still_found(world: World) -> None:
+    event = await world.request(silence)
+    (call,) = await world.called(event.video_id)
+    await world.stack.kill("generator")
+    world.n8n.runs["708"] = Run("success", call=call, gave_out=[report_of(event)])
+
+    async def overdue() -> bool:
+        return utc_now() > event.time + timedelta(seconds=2)
+
+    await eventually(overdue, "the deadline")
+    await world.stack.start("generator")
+    assert (await world.event(WorkflowCompleted, event.video_id)).video_url == url_of(event)
+    assert len(world.n8n.calls[event.video_id]) == 1
 
 
 @pytest.mark.parametrize("answer", [started("706"), cut], ids=["started", "unknown"])

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from services.generator.announcements import still_running
 from services.generator.asking import Said, Told, news_of
-from services.generator.attempt import State, still_running
+from services.generator.attempt import State
 from services.generator.domain import Happening
 from services.generator.executions import Execution
 from services.generator.messages import STILL_RUNNING

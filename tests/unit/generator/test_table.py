@@ -5,7 +5,8 @@ from itertools import product
 
 import pytest
 
-from services.generator.attempt import LIVING, Attempt, State, announcement
+from services.generator.announcements import announcement
+from services.generator.attempt import LIVING, Attempt, State
 from services.generator.domain import Happening, News, Outcome, apply, judge
 from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowStarted
 
