@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-WORKERS ?= 4
+WORKERS ?= 3
 INSTALL = exec "$(PYTHON)" -I deploy/local/install.py
 DEV = runtime engines dev
 
@@ -20,7 +20,7 @@ up: ## Start Reelway on this machine; Ctrl-C stops it
 down: ## Stop the Reelway that runs elsewhere on this machine
 	@$(INSTALL) runtime engines -- -m deploy.local down
 
-# Most tests wait for processes more than they compute: twice as many workers as cores are about right. Tests of one
+# Most tests wait for processes more than they compute: a worker more than there are cores is about right. Tests of one
 # file share their stack, so they stay together; the longest files come first by their names.
 test: ## Run the tests; ARGS="tests/unit -k name" picks some, WORKERS=0 runs them one after the other
 	@$(INSTALL) $(DEV) -- -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)

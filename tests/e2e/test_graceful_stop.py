@@ -53,7 +53,7 @@ async def a_thousand_streams(stack: LocalStack, tokens: list[str]) -> AsyncItera
     ]
     reading = [asyncio.create_task(stream.listen()) for stream in streams]
     try:
-        await eventually(lambda: _all(b"retry:" in stream.heard for stream in streams), "a thousand streams")
+        await eventually(lambda: _all(b"retry:" in stream.heard for stream in streams), "a thousand streams", 120)
         yield streams
     finally:
         for task in reading:
@@ -75,6 +75,6 @@ async def test_a_thousand_streams_do_not_hold_up_a_stop(
         await stack.stop(name)
         assert time.monotonic() - began < GRACE_SECONDS
         assert stack.children[name].exit_code() == 0, "it was killed"
-        await eventually(lambda: _all(stream.ended for stream in streams), "all streams ended")
+        await eventually(lambda: _all(stream.ended for stream in streams), "all streams ended", 60)
         assert all(b"event: reconnect" in stream.heard for stream in streams)
         await stack.start(name)

@@ -217,9 +217,14 @@ async def test_a_long_timeline_loses_what_passes_first_then_the_oldest_steps(sma
     passing = [events.progressed(video_id, percent).model_copy(update={"time": newest}) for percent in (25, 50)]
     steps = [noted(video_id, str(n), f"Call {n}.", time=start + timedelta(seconds=n)) for n in range(8)]
     await small.publish(events.started(video_id), *passing, *steps, mark(video_id))
-    found = await entries(person, video_id, "mark")
-    assert set(codes_of(found[:3])) == {"requested", "workflow.started", "mark"}
-    assert [entry["message"] for entry in found[3:]] == ["Call 5.", "Call 6.", "Call 7."]
+    await entries(person, video_id, "mark")
+
+    async def only_the_newest_steps() -> bool:  # the mark is there a moment before what it is too much for goes
+        found = await entries(person, video_id, "mark")
+        assert set(codes_of(found[:3])) == {"requested", "workflow.started", "mark"}
+        return [entry["message"] for entry in found[3:]] == ["Call 5.", "Call 6.", "Call 7."]
+
+    await eventually(only_the_newest_steps, "only the newest steps are left")
 
 
 async def test_a_long_timeline_never_loses_its_corners(small: World) -> None:

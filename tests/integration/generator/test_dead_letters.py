@@ -55,7 +55,7 @@ class Run:
 async def dlq(world: World, *arguments: str) -> Run:
     """Run `reelway dlq ... ` as an operator would."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "reelway", "dlq", *arguments),
+        *(sys.executable, "-m", "deploy.cli", "dlq", *arguments),
         env={**os.environ, "KAFKA_BOOTSTRAP_SERVERS": world.stack.url("kafka")},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
