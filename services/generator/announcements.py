@@ -30,9 +30,8 @@ def announcement(attempt: Attempt) -> VideoEvent | None:
 
 def still_running(attempt: Attempt) -> WorkflowProgressed:
     """Return the passing news that the engine still works on the attempt, which therefore has another deadline."""
-    assert attempt.deadline_at is not None  # noqa: S101 - every requested attempt has one
     return WorkflowProgressed(
-        id=event_id(attempt.video_id, attempt.attempt, f"extended:{iso(attempt.deadline_at)}"),
+        id=event_id(attempt.video_id, attempt.attempt, f"extended:{iso(attempt.ends_at)}"),
         video_id=attempt.video_id,
         user_id=attempt.user_id,
         attempt=attempt.attempt,

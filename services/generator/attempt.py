@@ -115,9 +115,14 @@ class Attempt(Wire):
         """Return why it failed, as the workflow history names it."""
         return self.failure.message if self.failure else None
 
+    @property
+    def ends_at(self) -> datetime:
+        """Return the deadline; where no request was seen, and so none was set, the attempt had no time at all."""
+        return self.deadline_at or self.created_at
+
     def time_left(self, now: datetime) -> timedelta:
         """Return how long it is to the deadline; zero where it has passed."""
-        return max((self.deadline_at or self.created_at) - now, timedelta(0))
+        return max(self.ends_at - now, timedelta(0))
 
     def but(self, **changes: Any) -> "Attempt":
         """Return the attempt with these fields changed."""

@@ -90,8 +90,7 @@ class Dispatcher:
                 await self._held.look_at(answer.execution_id)
 
     async def _call(self, attempt: Attempt) -> Answer:
-        assert attempt.deadline_at is not None  # noqa: S101 - every requested attempt has one
-        call = self._engine.call_for(attempt, attempt.deadline_at + self._pace.callback_grace)
+        call = self._engine.call_for(attempt, attempt.ends_at + self._pace.callback_grace)
         began = time.perf_counter()
         answer = await self._n8n.call(call)
         self._metrics.dispatch_seconds.labels(workflow=attempt.kind).observe(time.perf_counter() - began)
