@@ -5,8 +5,10 @@ do not help. It may start paid work only where that person said so.
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -50,18 +52,34 @@ class DeliveryMiddleware:
         metrics: Metrics,
         streak: Streak,
         takes_writes: Callable[[], Awaitable[bool]],
+        at_hand: Counter[str],
     ) -> None:
-        """`takes_writes` says whether the database does, where an error of its own leaves that open."""
+        """`takes_writes` says whether the database does, where an error of its own leaves that open.
+
+        `at_hand` counts the messages that are being handled, by topic.
+        """
         self.service = service
         self.publish = publish
         self.metrics = metrics
         self.streak = streak
         self.takes_writes = takes_writes
         self.times_away = 0
+        self.at_hand = at_hand
 
     def __call__(self, message: Any | None, *, context: Any) -> "_Delivery":
         """Return the handling of one message."""
         return _Delivery(message, context=context, shared=self)
+
+    @contextlib.contextmanager
+    def holding(self, topic: str) -> Iterator[None]:
+        """Show in `at_hand` that a message of `topic` is being handled."""
+        self.at_hand[topic] += 1
+        try:
+            yield
+        finally:
+            self.at_hand[topic] -= 1
+            if not self.at_hand[topic]:
+                del self.at_hand[topic]
 
 
 class _Delivery(BaseMiddleware[Any, Any]):
@@ -74,6 +92,10 @@ class _Delivery(BaseMiddleware[Any, Any]):
 
     async def consume_scope(self, call_next: Call, msg: Message) -> Any:
         """Call the handler; raise AckMessage after a dead letter and NackMessage where the message must come again."""
+        with self._shared.holding(msg.raw_message.topic):
+            return await self._consume(call_next, msg)
+
+    async def _consume(self, call_next: Call, msg: Message) -> Any:
         record = msg.raw_message
         structlog.contextvars.bind_contextvars(
             topic=record.topic, event_type=msg.headers.get("ce_type"), event_id=msg.headers.get("ce_id")

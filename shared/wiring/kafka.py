@@ -12,7 +12,9 @@ from faststream.kafka import KafkaBroker
 from shared.contracts.cloudevents import Record, encode
 from shared.contracts.events import Event
 from shared.contracts.topics import ALL, LARGEST_RECORD_BYTES, TopicSpec
+from shared.delivery.backlog import Backlog
 from shared.delivery.outbox import PublishError
+from shared.wiring.health import Unready
 from shared.wiring.metrics import Metrics
 from shared.wiring.settings import CommonSettings
 from shared.wiring.tracing import current_traceparent
@@ -39,11 +41,15 @@ class KafkaLink:
     and producer and consumers have been made anew. Nothing here blocks the service's start.
     """
 
-    def __init__(self, settings: CommonSettings, service: str, metrics: Metrics, consumers: KafkaBroker) -> None:
+    def __init__(
+        self, settings: CommonSettings, service: str, metrics: Metrics, consumers: KafkaBroker, backlog: Backlog
+    ) -> None:
         self._settings = settings
         self._service = service
         self._metrics = metrics
         self._consumers = consumers
+        self._backlog = backlog
+        self._standing: set[str] = set()
         self._producer: AIOKafkaProducer | None = None
         self._tripwire: Tripwire | None = None
         self._consuming = False
@@ -56,8 +62,14 @@ class KafkaLink:
         return self._producer is not None and not cut and not self._broken
 
     async def probe(self) -> None:
-        """Return while the brokers answer and the consumers, if any, are in their groups. Raises BrokerAwayError."""
-        if not self._connected or (self._may_consume and not self._consuming):
+        """Return while the brokers answer and the consumers, if any, get on. Raises BrokerAwayError, Unready."""
+        if not self._connected:
+            raise BrokerAwayError
+        if self._standing:
+            raise Unready(
+                f"Messages of {', '.join(sorted(self._standing))} wait and none is handled; consumers made anew."
+            )
+        if self._may_consume and not self._consuming:
             raise BrokerAwayError
 
     async def publish(self, record: Record) -> None:
@@ -108,6 +120,7 @@ class KafkaLink:
             async with asyncio.timeout(CHECK_SECONDS):
                 if self._connected and not await self._ensure_topics():
                     await self._renew_tripwire()
+                    await self._renew_silent_consumers()
                     return
                 if self._producer is not None:
                     log.warning("kafka.away")
@@ -133,10 +146,26 @@ class KafkaLink:
         await producer.start()
         self._broken = False
         if self._may_consume:
-            await self._consumers.connect()
-            await asyncio.gather(*(subscriber.start() for subscriber in self._consumers.subscribers))
-            self._consuming = True
+            await self._start_consuming()
         log.info("kafka.connected")
+
+    async def _start_consuming(self) -> None:
+        await self._consumers.connect()
+        await asyncio.gather(*(subscriber.start() for subscriber in self._consumers.subscribers))
+        self._consuming = True
+
+    async def _renew_silent_consumers(self) -> None:
+        """Make the consumers anew where messages wait and none is handled, whatever their connections look like."""
+        if not self._consuming or not self._backlog.due:
+            return
+        self._standing = await self._backlog.look()
+        if self._standing:
+            log.error("kafka.consumers_stand_still", topics=sorted(self._standing))
+            for topic in self._standing:
+                self._metrics.consumers_renewed.labels(topic=topic).inc()
+            await self.stop_consuming()
+            self._backlog.renewed()
+            await self._start_consuming()
 
     async def _disconnect(self) -> None:
         await self.stop_consuming()

@@ -33,6 +33,8 @@ class Metrics:
         self.event_seconds = histogram("event_handling_seconds", "Time to handle one event", "topic")
         self.events_published = counter("events_published_total", "Events confirmed by Kafka", "topic")
         self.unhandled_seconds = gauge("oldest_unhandled_event_seconds", "Age of the event at hand", "topic")
+        self.consumer_lag = gauge("consumer_lag", "Messages that this service's group has not handled", "topic")
+        self.consumers_renewed = counter("consumers_renewed_total", "Times that consumers stood still", "topic")
         self.unknown_events = counter("unknown_events_total", "Events of a type this version does not know", "topic")
         self.dead_letters = counter("dead_letters_total", "Messages given up", "topic", "reason")
         self.dead_letters_in_a_row = gauge("dead_letters_in_a_row", "Given up since one was handled", "topic")

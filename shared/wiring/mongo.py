@@ -1,5 +1,7 @@
 """One service's own database."""
 
+import asyncio
+import time
 from typing import Any
 
 from pymongo import AsyncMongoClient
@@ -18,6 +20,8 @@ from pymongo.write_concern import WriteConcern
 
 from shared.contracts.wire import utc_now
 
+WATCH_SECONDS = 5.0
+SILENT_SECONDS = 30.0
 SERVER_SELECTION_SECONDS = 3.0
 ANSWER_SECONDS = 10.0
 
@@ -63,26 +67,51 @@ def database_broke(error: BaseException) -> bool:
     return isinstance(error, OperationFailure) and error.code in _UNCLEAR_CODES
 
 
+class SilentClientError(Exception):
+    """The database answers others, and has not answered this process's client for long."""
+
+
 class Mongo:
     """The client and the database of one service; every write is acknowledged by a majority and journaled."""
 
     def __init__(self, url: str, default_name: str) -> None:
-        self.client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-            url,
+        self._url = url
+        self._appname = f"reelway-{default_name}"
+        self.client = self._new_client()
+        self.database: AsyncDatabase[dict[str, Any]] = self.client.get_default_database(default_name).with_options(
+            write_concern=WriteConcern("majority", j=True)
+        )
+
+    def _new_client(self) -> AsyncMongoClient[dict[str, Any]]:
+        return AsyncMongoClient(
+            self._url,
             tz_aware=True,
             serverSelectionTimeoutMS=SERVER_SELECTION_SECONDS * 1000,
             connectTimeoutMS=SERVER_SELECTION_SECONDS * 1000,
             socketTimeoutMS=ANSWER_SECONDS * 1000,
             waitQueueTimeoutMS=SERVER_SELECTION_SECONDS * 1000,
-            appname=f"reelway-{default_name}",
-        )
-        self.database: AsyncDatabase[dict[str, Any]] = self.client.get_default_database(default_name).with_options(
-            write_concern=WriteConcern("majority", j=True)
+            appname=self._appname,
         )
 
     async def ping(self) -> None:
         """Return when the database answers. Raises PyMongoError."""
         await self.client.admin.command("ping")
+
+    async def watch(self) -> None:
+        """Return never. Raises SilentClientError where only a client made anew would be answered.
+
+        A pool that was paused when the server went away can stay so. Every collection of the process hangs on its
+        client, so who calls this ends the process, and is started again with a client that works.
+        """
+        answered = time.monotonic()
+        while True:
+            if await _answers(self.client):
+                answered = time.monotonic()
+            elif time.monotonic() - answered > SILENT_SECONDS:
+                async with self._new_client() as another:
+                    if await _answers(another):
+                        raise SilentClientError(f"no answer for {SILENT_SECONDS:.0f} s, though others get theirs")
+            await asyncio.sleep(WATCH_SECONDS)
 
     async def takes_writes(self) -> bool:
         """Return whether a write that nothing can be wrong with succeeds."""
@@ -95,3 +124,12 @@ class Mongo:
     async def close(self) -> None:
         """Close every connection."""
         await self.client.close()
+
+
+async def _answers(client: AsyncMongoClient[dict[str, Any]]) -> bool:
+    try:
+        async with asyncio.timeout(SERVER_SELECTION_SECONDS):
+            await client.admin.command("ping")
+    except (PyMongoError, TimeoutError):
+        return False
+    return True

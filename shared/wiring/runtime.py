@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import structlog
 from pymongo.asynchronous.collection import AsyncCollection
 
+from shared.delivery.backlog import Backlog
 from shared.delivery.deadletters import DeliveryMiddleware
 from shared.delivery.inbox import Inbox, consumer_broker
 from shared.delivery.leases import Work, Workers
@@ -45,10 +47,12 @@ class Runtime:
         self.health = Health(self.metrics)
         self.mongo = Mongo(mongo_url, service)
         self.consumers = consumer_broker(settings, service)
-        self.kafka = KafkaLink(settings, service, self.metrics, self.consumers)
         self.streak = Streak(settings.dead_letters_in_a_row, self.metrics)
+        at_hand: Counter[str] = Counter()
+        backlog = Backlog(self.consumers, at_hand, self.metrics, settings.kafka_standstill)
+        self.kafka = KafkaLink(settings, service, self.metrics, self.consumers, backlog)
         self.consumers.add_middleware(
-            DeliveryMiddleware(service, self.kafka.publish, self.metrics, self.streak, self.mongo.takes_writes)
+            DeliveryMiddleware(service, self.kafka.publish, self.metrics, self.streak, self.mongo.takes_writes, at_hand)
         )
         self.inbox = Inbox(self.consumers, service, self.metrics, settings.kafka_fetch_wait)
         self._outboxes: list[Outbox] = []
@@ -98,14 +102,14 @@ class Runtime:
     @contextlib.asynccontextmanager
     async def lifespan(self, prepare: Prepare) -> AsyncIterator[None]:
         """Live: probe, prepare, then consume and work; at the end stop all of it in order."""
-        probing = self._start(self.health.run())
+        watches = self._start(self.health.run()), self._start(self.mongo.watch())
         life = self._start(self._live(prepare))
         try:
             yield
         finally:
             self.health.stopping = True
             await _end(life)
-            await _end(probing)
+            await _end(*watches)
             await self.mongo.close()
 
     async def _live(self, prepare: Prepare) -> None:

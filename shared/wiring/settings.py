@@ -42,6 +42,11 @@ class CommonSettings(BaseSettings):
         gt=timedelta(0),
         description="How long a broker may hold back the answer that there is nothing new. Kafka answers news at once.",
     )
+    kafka_standstill: Duration = Field(
+        default=timedelta(seconds=30),
+        gt=timedelta(0),
+        description="Where messages wait and none is handled for so long, the consumers are made anew.",
+    )
     dead_letters_in_a_row: int = Field(
         default=20,
         ge=0,

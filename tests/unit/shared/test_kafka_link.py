@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from datetime import timedelta
 
 import pytest
 from aiokafka.errors import InvalidReplicationFactorError
 
+from shared.delivery.backlog import Backlog
 from shared.delivery.inbox import consumer_broker
 from shared.wiring.kafka import KafkaLink
 from shared.wiring.metrics import Metrics
@@ -33,7 +35,8 @@ async def test_a_connection_that_came_only_half_way_leaves_nothing_open(monkeypa
     async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
         address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         settings = CommonSettings(kafka_bootstrap_servers=address)
-        link = KafkaLink(settings, "media", Metrics(), consumer_broker(settings, "media"))
+        consumers, metrics = consumer_broker(settings, "media"), Metrics()
+        link = KafkaLink(settings, "media", metrics, consumers, Backlog(consumers, (), metrics, timedelta(seconds=1)))
         for _ in range(3):
             await link._check()
         await until(lambda: accepted == 3 and not opened, "every connection closed again")

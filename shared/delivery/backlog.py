@@ -1,0 +1,103 @@
+"""What waits in the consumer groups, and whether anything of it is handled at all.
+
+A consumer can fall silent while its connections and heartbeats look well: after an outage of the whole cluster, or
+where the brokers lost count of a group's members and some partitions are read by nobody. What tells is that messages
+wait and the group does not move on.
+"""
+
+import time
+from collections.abc import Callable, Container
+from datetime import timedelta
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from faststream.kafka import KafkaBroker
+from faststream.kafka.subscriber.usecase import LogicSubscriber
+
+from shared.delivery.standstill import Standstill
+from shared.wiring.metrics import Metrics
+
+LOOK_SECONDS = 10.0
+MOST_DOUBLINGS = 5
+
+Done = dict[TopicPartition, int]
+"""Up to which offset each partition is handled: committed by any member of the group; without a group, read here."""
+
+
+class Backlog:
+    """Looks at every group of one service now and then: how much waits, and where nothing moves.
+
+    A message that is at hand in this process explains a standstill: its handler waits for a database, perhaps for
+    hours. After each renewal of the consumers the patience doubles, up to 32 times, until nothing waits any more: where
+    making them anew does not help, doing it all the time would only disturb the other members.
+    """
+
+    def __init__(
+        self,
+        consumers: KafkaBroker,
+        at_hand: Container[str],
+        metrics: Metrics,
+        patience: timedelta,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`at_hand` holds the topics that a message is being handled of; `patience` is how long all may stand still."""
+        self._consumers = consumers
+        self._at_hand = at_hand
+        self._metrics = metrics
+        self._patience = patience
+        self._clock = clock
+        self._looked = clock()
+        self._renewals = 0
+        self._standstill = Standstill(patience, clock)
+        self._caught_up: Done = {}
+
+    @property
+    def due(self) -> bool:
+        """Return whether it is time for another look."""
+        return self._clock() - self._looked >= LOOK_SECONDS
+
+    async def look(self) -> set[str]:
+        """Measure, and return the topics that stand still. Raises KafkaError; hangs where the brokers say nothing."""
+        self._looked = self._clock()
+        waiting = await self._waiting()
+        self._standstill.keep_only(waiting)
+        if not waiting and self._renewals:
+            self._be_patient(renewals=0)
+        return {partition.topic for partition, done in waiting.items() if self._standstill.stands(partition, done)}
+
+    def renewed(self) -> None:
+        """Note that the consumers were made anew: they have their time before they stand still again."""
+        self._be_patient(min(self._renewals + 1, MOST_DOUBLINGS))
+
+    def _be_patient(self, renewals: int) -> None:
+        self._renewals = renewals
+        self._standstill = Standstill(self._patience * 2**renewals, self._clock)
+
+    async def _waiting(self) -> Done:
+        waiting: Done = {}
+        for subscriber in self._consumers.subscribers:
+            if isinstance(subscriber, LogicSubscriber) and subscriber.consumer is not None:
+                waiting |= await self._measure(subscriber, subscriber.consumer)
+        return waiting
+
+    async def _measure(self, subscriber: LogicSubscriber[Any], consumer: AIOKafkaConsumer) -> Done:
+        waiting: Done = {}
+        for topic in subscriber.topic_names_for_subscribe:
+            partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+            ends = await consumer.end_offsets(partitions)
+            behind = [partition for partition in partitions if ends[partition] != self._caught_up.get(partition, 0)]
+            firsts = await consumer.beginning_offsets(behind) if behind else {}
+            ask = consumer.position if subscriber.group_id is None else consumer.committed
+            done = {partition: max(firsts[partition], await ask(partition) or 0) for partition in behind}
+            self._caught_up |= {
+                partition: ends[partition] for partition in behind if done[partition] >= ends[partition]
+            }
+            lag = {
+                partition: ends[partition] - done[partition]
+                for partition in behind
+                if done[partition] < ends[partition]
+            }
+            self._metrics.consumer_lag.labels(topic=topic).set(sum(lag.values()))
+            if topic not in self._at_hand:
+                waiting |= {partition: done[partition] for partition in lag}
+        return waiting

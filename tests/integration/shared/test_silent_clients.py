@@ -1,0 +1,104 @@
+"""Clients that fall silent though their connections look well are noticed and made anew."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from faststream.kafka.subscriber.usecase import LogicSubscriber
+from pymongo.errors import AutoReconnect
+
+from shared.delivery import backlog
+from shared.wiring import health, kafka, mongo
+from shared.wiring.runtime import Runtime
+from tests.integration.shared.conftest import NewRuntime
+from tests.integration.shared.world import Listener, Topic, created, running
+from tests.waiting import until
+
+PATIENCE = timedelta(seconds=1)
+
+
+@pytest.fixture(autouse=True)
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(health, "PROBE_EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(kafka, "WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(mongo, "WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(mongo, "SILENT_SECONDS", 0.5)
+
+
+def consumer_of(runtime: Runtime, topic: Topic) -> AIOKafkaConsumer:
+    for subscriber in runtime.consumers.subscribers:
+        if isinstance(subscriber, LogicSubscriber) and subscriber.topic_names_for_subscribe == [topic.spec.name]:
+            assert subscriber.consumer is not None
+            return subscriber.consumer
+    raise AssertionError("nobody listens to it")
+
+
+def silence(consumer: AIOKafkaConsumer) -> None:
+    """Let it fetch nothing more; its connections, its heartbeat and its membership stay as they are."""
+    consumer._fetcher._fetch_task.cancel()
+
+
+def value(runtime: Runtime, name: str, topic: Topic) -> float:
+    return runtime.metrics.registry.get_sample_value(f"reelway_{name}", {"topic": topic.spec.name}) or 0.0
+
+
+@pytest.mark.parametrize("in_a_group", [True, False], ids=["in a group", "on every replica"])
+async def test_a_consumer_that_fell_silent_is_made_anew(
+    new_runtime: NewRuntime, topic: Topic, in_a_group: bool
+) -> None:
+    runtime, listener = new_runtime(kafka_standstill=PATIENCE), Listener()
+    (runtime.inbox.on if in_a_group else runtime.inbox.on_every_replica)(topic.spec, listener.on_created)
+    async with running(runtime):
+        await until(lambda: consumer_of(runtime, topic).assignment(), "it is in its group")
+        await topic.put(created(1))
+        await until(lambda: listener.seen == [1])
+        silence(consumer_of(runtime, topic))
+        await topic.put(created(2))
+        await until(lambda: value(runtime, "consumer_lag", topic) == 1, "what waits is measured")
+        await until(lambda: "none is handled" in str(runtime.health.report()), "it is reported")
+        await topic.put(created(3))
+        await until(lambda: listener.seen[-1] == 3, "it was made anew")
+        await until(lambda: runtime.health.report()["status"] == "ready", "all is well again")
+        await until(lambda: value(runtime, "consumer_lag", topic) == 0)
+    assert value(runtime, "consumers_renewed_total", topic) == 1
+
+
+async def test_a_handler_that_waits_for_the_database_is_left_alone(new_runtime: NewRuntime, topic: Topic) -> None:
+    runtime = new_runtime(kafka_standstill=PATIENCE)
+    listener = Listener(*[AutoReconnect("away")] * 5, at=1)
+    runtime.inbox.on(topic.spec, listener.on_created)
+    async with running(runtime):
+        await topic.put(created(1))
+        await topic.put(created(2))
+        await until(lambda: listener.seen == [1, 2], "the database is back", within_seconds=60)
+    assert len(listener.calls) == 7
+    assert value(runtime, "consumers_renewed_total", topic) == 0
+
+
+@contextmanager
+def caught_signal() -> Iterator[asyncio.Event]:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, told.set)
+    try:
+        yield told
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+async def test_a_database_client_that_fell_silent_ends_the_process(new_runtime: NewRuntime) -> None:
+    runtime = new_runtime()
+    with caught_signal() as told:
+        async with running(runtime):
+            topology = runtime.mongo.client._topology
+            for server in topology._servers.values():
+                await server._monitor.close()
+                await server.pool.reset()
+            async with asyncio.timeout(20):
+                await told.wait()
+            assert not runtime.health.ready
