@@ -19,6 +19,7 @@ from shared.delivery.leases import Work, Workers
 from shared.delivery.letterbox import LetterBox
 from shared.delivery.outbox import Document, Outbox
 from shared.delivery.streak import Streak
+from shared.wiring.cancellation import lose_no_cancellation
 from shared.wiring.health import Health
 from shared.wiring.kafka import KafkaLink
 from shared.wiring.metrics import Metrics
@@ -41,6 +42,7 @@ class Runtime:
     """
 
     def __init__(self, service: str, settings: CommonSettings, mongo_url: str) -> None:
+        lose_no_cancellation()
         self.service = service
         self._servers = settings.kafka_bootstrap_servers
         self.metrics = Metrics()

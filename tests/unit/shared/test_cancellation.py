@@ -1,0 +1,60 @@
+"""A cancellation that comes in the very moment of an answer ends what it was meant to end."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+import uvloop
+
+from shared.wiring.cancellation import lose_no_cancellation
+
+MOMENTS = 12
+
+
+async def _cancelled_after(turns: int) -> bool:
+    """Cancel what waits for an answer after so many turns of the loop; return whether it noticed."""
+    lose_no_cancellation()
+    ended = False
+
+    async def answer() -> str:
+        await asyncio.sleep(0)
+        return "here"
+
+    async def ask_for_ever() -> None:
+        nonlocal ended
+        try:
+            await asyncio.wait_for(answer(), 10)
+            await asyncio.Event().wait()
+        finally:
+            ended = True
+
+    asking = asyncio.create_task(ask_for_ever())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait({asking}, timeout=0.2)
+    noticed = ended
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    return noticed
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("turns", range(1, MOMENTS))
+def test_it_is_never_swallowed(new_loop: Callable[[], asyncio.AbstractEventLoop], turns: int) -> None:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        assert runner.run(_cancelled_after(turns))
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 0.01])
+async def test_time_that_runs_out_is_a_timeout(seconds: float) -> None:
+    lose_no_cancellation()
+    never = asyncio.get_running_loop().create_future()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(never, seconds)
+    assert never.cancelled()
+
+
+async def test_no_time_limit_waits_on() -> None:
+    lose_no_cancellation()
+    assert await asyncio.wait_for(asyncio.sleep(0, "here"), None) == "here"
