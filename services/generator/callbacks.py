@@ -49,8 +49,8 @@ class Callbacks:
     async def report(self, event: Report) -> None:
         """Judge a completion or an error; keep it where nobody knows yet whom it is about."""
         if not await self._judge(event):
-            await self._held.hold(event)
-            await self._tell(event, "held")
+            state = await self._held.hold(event)
+            await self._tell(event, Outcome.REPEAT if state == "settled" else state)
 
     async def look_again(self, lease: Lease) -> None:
         """Judge a callback that was held, or hold it longer, or give it up when its time is over."""

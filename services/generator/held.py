@@ -37,8 +37,11 @@ class Held:
         await self._collection.create_index("executionId", sparse=True)
         await self._collection.create_index("removeAt", expireAfterSeconds=0)
 
-    async def hold(self, event: CompletionReported | WorkflowErrorReported) -> None:
-        """Keep `event` and look at it again at once: what it is about may have become known in between."""
+    async def hold(self, event: CompletionReported | WorkflowErrorReported) -> str:
+        """Keep `event` and look at it again at once: what it is about may have become known in between.
+
+        Return its state: what comes again may have been settled or quarantined long ago, and is not held anew.
+        """
         now = utc_now()
         document: dict[str, Any] = {
             "_id": event.id,
@@ -54,9 +57,11 @@ class Held:
         try:
             await self._collection.insert_one(document)
         except DuplicateKeyError:
-            return
+            known = await self._collection.find_one({"_id": event.id}, {"state": 1})
+            return str(known["state"]) if known else "held"
         log.info("callback.held", receipt=event.receipt_id, execution=event.execution_id, video=event.video_id)
         self._wake()
+        return "held"
 
     async def look_at(self, execution_id: str) -> None:
         """Look now at what is held for an execution that has just become known."""

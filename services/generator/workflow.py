@@ -76,13 +76,13 @@ class Requests:
         video = await self._attempts.of_video(event.video_id)
         if video.deleted:
             return
+        for older in video.attempts:
+            if older.attempt < attempt.attempt:
+                await self._lifecycle.happen(older.id, News(Happening.SUPERSEDE))
         known = video.attempt(attempt.attempt)
         if known is not None:
             await self._repeated(known, attempt)
             return
-        for older in video.attempts:
-            if older.attempt < attempt.attempt:
-                await self._lifecycle.happen(older.id, News(Happening.SUPERSEDE))
         if video.attempts and video.attempts[-1].attempt > attempt.attempt:
             attempt = attempt.but(state=State.SUPERSEDED)
         await self._attempts.add(attempt)
@@ -96,6 +96,7 @@ class Requests:
             cancelled = attempt.but(
                 state=State.CANCELLED,
                 changed_at=known.changed_at,
+                execution_id=known.execution_id,
                 completed_at=known.completed_at,
                 failure=Failure(code=FailureCode.CANCELLED, message=message),
             )

@@ -17,7 +17,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 async def call(url: str) -> Answer:
-    async with N8n(timedelta(seconds=1), timedelta(seconds=ANSWER_SECONDS)) as n8n:
+    async with contextlib.aclosing(N8n(timedelta(seconds=1), timedelta(seconds=ANSWER_SECONDS))) as n8n:
         return await n8n.call(Call(url, b'{"a": 1}', {"Idempotency-Key": "key"}))
 
 

@@ -1,5 +1,6 @@
 """Asking n8n's API: a clear answer is one of its shape, about the execution that was asked about."""
 
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from services.generator.attempt import Kind
 from services.generator.runs import MOST_BYTES, NotToldError, Runs, Stop, TooMuchError
 from tests.unit.generator.test_n8n import free_port, server
 
@@ -14,7 +16,8 @@ Ask = Callable[[Runs], Awaitable[object]]
 
 
 async def asked(url: str, ask: Ask) -> object:
-    async with Runs({"create": "http://127.0.0.1:1", "generate": url}, "key", timedelta(seconds=1)) as runs:
+    apis: dict[Kind, str] = {"create": "http://127.0.0.1:1", "generate": url}
+    async with contextlib.aclosing(Runs(apis, "key", timedelta(seconds=1))) as runs:
         return await ask(runs)
 
 

@@ -1,0 +1,77 @@
+"""The gateway's own rooms around the view of one video, on collections in memory."""
+
+import contextlib
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+from services.gateway.domain import Accepted, VideoRequest
+from services.gateway.forecast import Forecast
+from services.gateway.handlers import register
+from services.gateway.store import Store
+from services.gateway.store.history import History
+from services.gateway.store.videos import Videos
+from services.gateway.timeline.chronicle import Chronicle
+from services.gateway.view import View
+from services.gateway.workflow.asking import requested
+from services.gateway.workflow.callbacks import Callbacks
+from services.gateway.workflow.lifecycle import Lifecycle, NotFailedError, NotFoundError, NotRunningError
+from services.gateway.workflow.quota import Quota
+from shared.delivery.outbox import Document
+from tests.unit.collection import METRICS, Memory, Post
+from tests.unit.topics_in import TopicsIn
+from tests.unit.turns import Run
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+VIDEO, USER = "ann_1", "ann"
+
+
+class World:
+    """One gateway that has just accepted a request."""
+
+    def __init__(self) -> None:
+        self.memory, self.history = Memory("slot", "key"), Memory()
+        videos = Videos(self.memory.collection, Post(self.memory), timedelta(minutes=1))
+        forecast = Forecast(videos.durations, timedelta(minutes=15))
+        self.view = View(videos, History(self.history.collection), METRICS, forecast)
+        self._lifecycle = Lifecycle(videos, cast("Quota", _Quota()), METRICS, forecast)
+        self.topics = TopicsIn()
+        store = cast("Store", SimpleNamespace(videos=videos, catalog=None))
+        silent: Any = _Silent()
+        register(self.topics.inbox, self.view, cast("Callbacks", silent), store, cast("Chronicle", silent))
+        request = VideoRequest(USER, "create", "Rates", "a@example.com", {"body": "secret script"})
+        accepted = Accepted(VIDEO, "r", "create", NOW, NOW + timedelta(minutes=15))
+        adding = videos.add(accepted, request, slot=1, key=None, body_hash="h", event=requested(accepted, request))
+        Run(adding).finish()
+
+    @property
+    def video(self) -> Document:
+        """Return the view as it is stored."""
+        return self.memory.documents[VIDEO]
+
+    async def retry(self) -> None:
+        with contextlib.suppress(NotFailedError, NotFoundError):
+            await self._lifecycle.retry(VIDEO, USER)
+
+    async def cancel(self) -> None:
+        with contextlib.suppress(NotRunningError, NotFoundError):
+            await self._lifecycle.cancel(VIDEO, USER)
+
+    async def delete(self) -> None:
+        with contextlib.suppress(NotFoundError):
+            await self._lifecycle.delete(VIDEO, USER)
+
+
+class _Quota:
+    def guess(self) -> int | None:
+        return 1
+
+
+class _Silent:
+    """The timeline and the receipts: not what this is about."""
+
+    async def hear(self, event: object) -> None: ...
+
+    async def judged(self, event: object) -> None: ...
+
+    async def forget(self, video_id: str) -> None: ...

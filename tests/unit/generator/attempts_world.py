@@ -1,0 +1,128 @@
+"""The generator's own rooms on collections in memory; the workflow engine, the time and the workers are the test's."""
+
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import cast
+
+from services.generator.asking import Asking, Told
+from services.generator.attempt import Attempt
+from services.generator.awaiting import Awaiting
+from services.generator.callbacks import Callbacks
+from services.generator.calls import Engine
+from services.generator.catalog_store import CatalogStore
+from services.generator.dispatch import Dispatcher, Pace
+from services.generator.domain import Happening, LateResult
+from services.generator.handlers import register
+from services.generator.held import Held
+from services.generator.n8n import Answer, Call, N8n
+from services.generator.patience import Patience
+from services.generator.settling import Settling
+from services.generator.store import AWAIT, DISPATCH, Attempts
+from services.generator.workflow import Lifecycle, Requests, Rules
+from shared.contracts.events import CallbackJudged, Event
+from shared.delivery.leases import Lease, LeaseLostError
+from tests.unit.collection import METRICS, Memory, Post
+from tests.unit.topics_in import TopicsIn
+from tests.unit.turns import Turn
+
+DEADLINE, LAST_DEADLINE, HELD_FOR = timedelta(minutes=45), timedelta(hours=3), timedelta(hours=1)
+LONG = timedelta(hours=5)
+VIDEO, USER = "ann_1", "ann"
+
+
+class World:
+    """One generator. `post` holds what it told for certain, `sent` what it sent straight, `runs` what n8n started."""
+
+    def __init__(self, late_result: LateResult = "adopt") -> None:
+        self.memory, self.held_memory = Memory(), Memory()
+        self.post = Post(self.memory)
+        self.sent: list[Event] = []
+        self.runs: list[str] = []
+        self.topics = TopicsIn()
+        self._attempts = Attempts(self.memory.collection, self.post, timedelta(minutes=1))
+        self._lifecycle = Lifecycle(self._attempts, Rules(DEADLINE, timedelta(minutes=15), late_result))
+        self._settling = Settling(self._attempts, self._lifecycle)
+        self._held = Held(self.held_memory.collection, HELD_FOR, _nothing)
+        self._callbacks = Callbacks(self._attempts, self._lifecycle, self._held, METRICS, self._send)
+        requests = Requests(self._attempts, self._lifecycle, _nothing)
+        register(self.topics.inbox, requests, self._callbacks)
+
+    @property
+    def attempts(self) -> Mapping[int, Attempt]:
+        """Return the attempts as they are stored."""
+        stored = [Attempt.model_validate(one) for one in self.memory.documents.values() if "attempt" in one]
+        return {attempt.attempt: attempt for attempt in stored}
+
+    def jobs(self) -> list[str]:
+        """Return the attempts whose calling or awaiting is somebody's job."""
+        kinds = {id_: one.get("job", {}).get("kind") for id_, one in self.memory.documents.items()}
+        return [str(id_) for id_, kind in kinds.items() if kind in (DISPATCH, AWAIT)]
+
+    def judged(self, receipt_id: str) -> list[str]:
+        """Return what was said to have come of a webhook."""
+        said = [event for event in self.sent if isinstance(event, CallbackJudged)]
+        return [event.outcome for event in said if event.receipt_id == receipt_id]
+
+    def age(self, by: timedelta) -> None:
+        """Let time pass."""
+        self.memory.age(by)
+        self.held_memory.age(by)
+
+    async def work(self, lease: Lease, answer: Answer, told: Told) -> None:
+        """Do a job; where it calls or asks the engine, that is what comes back."""
+        with contextlib.suppress(LeaseLostError):
+            work = self._dispatcher(answer) if lease.kind == DISPATCH else self._awaiting(told)
+            await work(lease)
+
+    async def look(self, lease: Lease) -> None:
+        """Look again at a callback that was held."""
+        with contextlib.suppress(LeaseLostError):
+            await self._callbacks.look_again(lease)
+
+    def _dispatcher(self, answer: Answer) -> Callable[[Lease], Awaitable[None]]:
+        engine, catalog = cast("Engine", _Addresses()), cast("CatalogStore", None)
+        n8n = cast("N8n", _Engine(self, answer))
+        pace = Pace(timedelta(seconds=1), timedelta(seconds=30), timedelta(hours=76))
+        rooms = (self._attempts, self._lifecycle, self._settling, catalog, self._held, engine, n8n, pace, METRICS)
+        return Dispatcher(*rooms).work
+
+    def _awaiting(self, told: Told) -> Callable[[Lease], Awaitable[None]]:
+        asking = cast("Asking", _Asking(told))
+        patience = Patience(timedelta(minutes=5), timedelta(minutes=15), LAST_DEADLINE)
+        return Awaiting(self._attempts, self._settling, self._held, asking, patience, METRICS, self._send).work
+
+    async def _send(self, event: Event) -> None:
+        await Turn()
+        self.sent.append(event)
+
+
+class _Addresses:
+    def call_for(self, attempt: Attempt, callbacks_end_at: object) -> Call:
+        return Call(attempt.id, b"", {})
+
+
+class _Engine:
+    """n8n: it starts a run unless it refuses, whether or not anybody lives to hear the answer."""
+
+    def __init__(self, world: World, answer: Answer) -> None:
+        self._world = world
+        self._answer = answer
+
+    async def call(self, call: Call) -> Answer:
+        if self._answer.happening in (Happening.TAKEN, Happening.UNCERTAIN):
+            self._world.runs.append(call.url)
+        await Turn()
+        return self._answer
+
+
+class _Asking:
+    def __init__(self, told: Told) -> None:
+        self._told = told
+
+    async def about(self, attempt: Attempt, *, thoroughly: bool) -> Told:
+        await Turn()
+        return self._told
+
+
+def _nothing() -> None: ...
