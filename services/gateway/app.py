@@ -5,8 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-import httpx
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from services.gateway import handlers
@@ -50,7 +49,7 @@ from services.gateway.workflow.start import Start
 from shared.contracts import events
 from shared.wiring.admin import serve_admin
 from shared.wiring.asyncapi import serve_asyncapi
-from shared.wiring.http import make_app
+from shared.wiring.http import Lifespan, make_app
 from shared.wiring.http_client import HttpClient
 from shared.wiring.runtime import Runtime
 
@@ -64,7 +63,6 @@ PUBLISHED = (
     events.WorkflowErrorReported,
     events.ProgressReported,
 )
-
 
 REANNOUNCE_POLL = timedelta(seconds=5)
 REANNOUNCE_LEASE = timedelta(seconds=20)
@@ -84,80 +82,68 @@ class Gateway:
         self.notifier.close_streams()
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What more than one step of the building needs."""
+
+    settings: GatewaySettings
+    runtime: Runtime
+    store: Store
+    signer: Signer
+    logins: Logins
+    forecast: Forecast
+    callbacks: Callbacks
+    notifier: Notifier
+    storage: HttpClient
+
+
 def build(settings: GatewaySettings) -> Gateway:
     """Return the gateway; nothing connects before its application is started."""
-    runtime = Runtime("gateway", settings, settings.gateway_mongo_url)
-    store = Store(runtime, settings)
-    signer = Signer()
-    logins = Logins(
-        store.accounts, store.sessions, store.throttle, Passwords(), signer, runtime.metrics, _limits(settings)
-    )
-    forecast = Forecast(store.videos.durations, settings.expected_duration)
-    view = View(store.videos, store.history, runtime.metrics, forecast)
-    chronicle = Chronicle(store.timeline, store.videos, store.receipts, settings.timeline_entries)
-    callbacks = Callbacks(store.receipts, store.videos, store.history, runtime.metrics)
-    handlers.register(runtime.inbox, view, callbacks, store, chronicle)
-    _reannounce(runtime, settings, store)
-    runtime.also_run(view.progress.run)
-    notifier = Notifier(settings.notifier_url, settings.streams_per_user, runtime.metrics)
-    start = Start(settings, store, signer, logins)
-    storage = HttpClient(timeout=2)
-    _watch(runtime, settings, notifier, storage)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with runtime.lifespan(start.prepare):
-            yield
-        await notifier.close()
-        await storage.aclose()
-
-    app = make_app("Reelway gateway", runtime.metrics, runtime.health, lifespan)
-    _add_routes(app, settings, runtime, store, signer, logins, notifier, forecast, callbacks)
-    serve_asyncapi(app, runtime.consumers, "gateway", PUBLISHED)
-    _add_middleware(app, settings)
-    add_callback_refusals(
-        serve_admin(app, settings, runtime, callbacks_admin.router(Quarantine(store.receipts, store.videos)))
-    )
-    return Gateway(app, runtime, notifier)
-
-
-def _add_routes(
-    app: FastAPI,
-    settings: GatewaySettings,
-    runtime: Runtime,
-    store: Store,
-    signer: Signer,
-    logins: Logins,
-    notifier: Notifier,
-    forecast: Forecast,
-    callbacks: Callbacks,
-) -> None:
-    access = Access(signer, Origins(settings.public_url, settings.cors_origins))
-    urls = _signed_urls(settings)
-    quota = Quota(store.videos, settings.video_quota)
-    accepting = Requests(store.videos, quota, runtime.metrics, forecast)
-    lifecycle = Lifecycle(store.videos, quota, runtime.metrics, forecast)
-    progress = ProgressReports(store.receipts, store.videos, StraightSender(runtime.kafka.send), runtime.metrics)
-    gate = WebhookAccess(settings.webhook_secrets)
-    routers = (
-        auth.router(logins, access, signer, secure=settings.public_url.startswith("https://")),
-        requests.router(accepting, access),
-        videos.lists_router(store.videos, store.history, urls, access),
-        videos.router(lifecycle, urls, access),
-        timeline.router(lifecycle, store.timeline, access),
-        catalog.router(store.catalog, access),
-        notifications.router(notifier, access),
-        webhooks.router(callbacks, progress, gate, runtime.metrics),
-    )
-    for router in routers:
+    parts = _parts(settings)
+    runtime = parts.runtime
+    _listen(parts)
+    _reannounce(parts)
+    _watch(parts)
+    app = make_app("Reelway gateway", runtime.metrics, runtime.health, _lifespan(parts))
+    for router in _routers(parts):
         app.include_router(router)
     add_refusals(app)
     serve_openapi(app)
     studio.mount(app)
+    serve_asyncapi(app, runtime.consumers, "gateway", PUBLISHED)
+    _add_middleware(app, settings)
+    quarantine = Quarantine(parts.store.receipts, parts.store.videos)
+    add_callback_refusals(serve_admin(app, settings, runtime, callbacks_admin.router(quarantine)))
+    return Gateway(app, runtime, parts.notifier)
 
 
-def _reannounce(runtime: Runtime, settings: GatewaySettings, store: Store) -> None:
-    first, most = settings.reannounce_after, settings.reannounce_most
+def _parts(settings: GatewaySettings) -> _Parts:
+    runtime = Runtime("gateway", settings, settings.gateway_mongo_url)
+    metrics, store, signer = runtime.metrics, Store(runtime, settings), Signer()
+    return _Parts(
+        settings=settings,
+        runtime=runtime,
+        store=store,
+        signer=signer,
+        logins=Logins(store.accounts, store.sessions, store.throttle, Passwords(), signer, metrics, _limits(settings)),
+        forecast=Forecast(store.videos.durations, settings.expected_duration),
+        callbacks=Callbacks(store.receipts, store.videos, store.history, metrics),
+        notifier=Notifier(settings.notifier_url, settings.streams_per_user, metrics),
+        storage=HttpClient(timeout=2),
+    )
+
+
+def _listen(parts: _Parts) -> None:
+    settings, runtime, store = parts.settings, parts.runtime, parts.store
+    view = View(store.videos, store.history, runtime.metrics, parts.forecast)
+    chronicle = Chronicle(store.timeline, store.videos, store.receipts, settings.timeline_entries)
+    handlers.register(runtime.inbox, view, parts.callbacks, store, chronicle)
+    runtime.also_run(view.progress.run)
+
+
+def _reannounce(parts: _Parts) -> None:
+    runtime, store = parts.runtime, parts.store
+    first, most = parts.settings.reannounce_after, parts.settings.reannounce_most
     for documents, outbox, unanswered in (
         (store.video_documents, store.video_outbox, unanswered_video),
         (store.receipt_documents, store.receipt_outbox, unanswered_receipt),
@@ -165,6 +151,51 @@ def _reannounce(runtime: Runtime, settings: GatewaySettings, store: Store) -> No
         asking = Reannouncing(outbox, unanswered, runtime.metrics, first=first, most=most)
         poll_every = min(REANNOUNCE_POLL, first / 2)
         runtime.workers(documents, asking.work, concurrency=4, lease=REANNOUNCE_LEASE, poll_every=poll_every)
+
+
+def _watch(parts: _Parts) -> None:
+    """The gateway's duty is to accept: only its database decides whether it is ready."""
+
+    async def storage_answers() -> None:
+        await parts.storage.get(parts.settings.s3_endpoint)
+
+    parts.runtime.watch_dependencies(kafka_required=False)
+    parts.runtime.health.watch("storage", storage_answers, required=False)
+    parts.runtime.health.watch("notifier", parts.notifier.probe, required=False)
+
+
+def _lifespan(parts: _Parts) -> Lifespan:
+    start = Start(parts.settings, parts.store, parts.signer, parts.logins)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with parts.runtime.lifespan(start.prepare):
+            yield
+        await parts.notifier.close()
+        await parts.storage.aclose()
+
+    return lifespan
+
+
+def _routers(parts: _Parts) -> tuple[APIRouter, ...]:
+    settings, store, metrics = parts.settings, parts.store, parts.runtime.metrics
+    access = Access(parts.signer, Origins(settings.public_url, settings.cors_origins))
+    urls = _signed_urls(settings)
+    quota = Quota(store.videos, settings.video_quota)
+    accepting = Requests(store.videos, quota, metrics, parts.forecast)
+    lifecycle = Lifecycle(store.videos, quota, metrics, parts.forecast)
+    progress = ProgressReports(store.receipts, store.videos, StraightSender(parts.runtime.kafka.send), metrics)
+    gate = WebhookAccess(settings.webhook_secrets)
+    return (
+        auth.router(parts.logins, access, parts.signer, secure=settings.public_url.startswith("https://")),
+        requests.router(accepting, access),
+        videos.lists_router(store.videos, store.history, urls, access),
+        videos.router(lifecycle, urls, access),
+        timeline.router(lifecycle, store.timeline, access),
+        catalog.router(store.catalog, access),
+        notifications.router(parts.notifier, access),
+        webhooks.router(parts.callbacks, progress, gate, metrics),
+    )
 
 
 def _add_middleware(app: FastAPI, settings: GatewaySettings) -> None:
@@ -200,14 +231,3 @@ def _signed_urls(settings: GatewaySettings) -> SignedUrls:
         region=settings.s3_region,
         life=settings.download_url_life,
     )
-
-
-def _watch(runtime: Runtime, settings: GatewaySettings, notifier: Notifier, storage: httpx.AsyncClient) -> None:
-    """The gateway's duty is to accept: only its database decides whether it is ready."""
-
-    async def storage_answers() -> None:
-        await storage.get(settings.s3_endpoint)
-
-    runtime.watch_dependencies(kafka_required=False)
-    runtime.health.watch("storage", storage_answers, required=False)
-    runtime.health.watch("notifier", notifier.probe, required=False)

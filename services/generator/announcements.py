@@ -1,6 +1,7 @@
 """The news of an attempt for the other services."""
 
 from datetime import timedelta
+from typing import Any
 
 from services.generator.attempt import Attempt, State
 from services.generator.messages import NOT_SAID, STILL_RUNNING
@@ -10,8 +11,8 @@ from shared.contracts.events import (
     WorkflowFailed,
     WorkflowProgressed,
     WorkflowStarted,
-    event_id,
 )
+from shared.contracts.naming import naming
 from shared.contracts.videos import FailureCode
 from shared.contracts.wire import iso
 
@@ -30,29 +31,14 @@ def announcement(attempt: Attempt) -> VideoEvent | None:
 
 def still_running(attempt: Attempt) -> WorkflowProgressed:
     """Return the passing news that the engine still works on the attempt, which therefore has another deadline."""
-    return WorkflowProgressed(
-        id=event_id(attempt.video_id, attempt.attempt, f"extended:{iso(attempt.ends_at)}"),
-        video_id=attempt.video_id,
-        user_id=attempt.user_id,
-        attempt=attempt.attempt,
-        title=attempt.title,
-        execution_id=attempt.execution_id,
-        message=STILL_RUNNING,
-    )
+    return WorkflowProgressed(**_named(attempt, f"extended:{iso(attempt.ends_at)}"), message=STILL_RUNNING)
 
 
 def _started(attempt: Attempt) -> WorkflowStarted:
     certain = attempt.state is State.STARTED
     return WorkflowStarted(
-        id=event_id(attempt.video_id, attempt.attempt, "started" if certain else "unknown"),
-        time=attempt.changed_at,
-        video_id=attempt.video_id,
-        user_id=attempt.user_id,
-        attempt=attempt.attempt,
+        **_changed(attempt, "started" if certain else "unknown"),
         kind=attempt.kind,
-        title=attempt.title,
-        email=attempt.email,
-        execution_id=attempt.execution_id,
         certain=certain,
         message=None if certain else NOT_SAID,
         estimated_completion=attempt.changed_at + timedelta(seconds=attempt.estimate_seconds),
@@ -61,14 +47,7 @@ def _started(attempt: Attempt) -> WorkflowStarted:
 
 def _completed(attempt: Attempt) -> WorkflowCompleted:
     return WorkflowCompleted(
-        id=event_id(attempt.video_id, attempt.attempt, "adopted" if attempt.adopted else "completed"),
-        time=attempt.changed_at,
-        video_id=attempt.video_id,
-        user_id=attempt.user_id,
-        attempt=attempt.attempt,
-        title=attempt.title,
-        email=attempt.email,
-        execution_id=attempt.execution_id,
+        **_changed(attempt, "adopted" if attempt.adopted else "completed"),
         video_url=attempt.video_url,
         s3_key=attempt.s3_key,
         adopted=attempt.adopted,
@@ -80,15 +59,20 @@ def _failed(attempt: Attempt) -> WorkflowFailed | None:
         return None
     cancelled = attempt.failure.code is FailureCode.CANCELLED
     return WorkflowFailed(
-        id=event_id(attempt.video_id, attempt.attempt, "cancelled" if cancelled else "failed"),
-        time=attempt.changed_at,
-        video_id=attempt.video_id,
-        user_id=attempt.user_id,
-        attempt=attempt.attempt,
-        title=attempt.title,
-        email=attempt.email,
+        **_changed(attempt, "cancelled" if cancelled else "failed"),
         code=attempt.failure.code,
         message=attempt.failure.message,
         retryable=True,
-        execution_id=attempt.execution_id,
     )
+
+
+def _changed(attempt: Attempt, transition: str) -> dict[str, Any]:
+    return {**_named(attempt, transition), "time": attempt.changed_at, "email": attempt.email}
+
+
+def _named(attempt: Attempt, transition: str) -> dict[str, Any]:
+    return {
+        **naming(attempt.video_id, attempt.user_id, attempt.attempt, transition),
+        "title": attempt.title,
+        "execution_id": attempt.execution_id,
+    }

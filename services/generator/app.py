@@ -126,7 +126,7 @@ def _lifespan(
         async with contextlib.AsyncExitStack() as opened:
             for client in clients:
                 if client is not None:
-                    await opened.enter_async_context(client)
+                    opened.push_async_callback(client.aclose)
             async with runtime.lifespan(prepare):
                 yield
 

@@ -91,7 +91,7 @@ class Awaiting:
         await self._send(still_running(later))
 
     async def _again(self, lease: Lease, before: Attempt, after: Attempt, *notes: WorkflowNoted) -> None:
-        update = self._attempts.update(before, after, told=False, notes=notes)
+        update = self._attempts.update(before, after, told=False, also=notes)
         await lease.again(self._attempts.look_after(after), update)
 
 

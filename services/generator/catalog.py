@@ -16,6 +16,7 @@ from services.generator.catalog_store import CatalogStore
 from services.generator.settings import CatalogSettings
 from shared.contracts.cloudevents import Record
 from shared.delivery.outbox import Outbox, PublishError
+from shared.wiring.environment import settings_or_exit
 from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import Mongo
 
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         catalog = read_catalog(chosen.file)
-        url = CatalogSettings().generator_mongo_url
+        url = settings_or_exit(CatalogSettings).generator_mongo_url
         counts = asyncio.run(bring_in(url, catalog, prune=chosen.prune))
     except CatalogFileError as error:
         sys.stderr.write(f"{error}\n")

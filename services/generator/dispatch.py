@@ -104,7 +104,7 @@ class Dispatcher:
             _, after = self._lifecycle.conclude(calling, news)
             wait = self._wait(lease, calling, answer)
             note = of_refusal(calling, answer.reason, lease.tries, wait)
-            write = self._attempts.update(calling, after, told=False, notes=[note])
+            write = self._attempts.update(calling, after, told=False, also=[note])
             await patiently(lambda: lease.again(wait, write))
             self._attempts.nudge(calling.id)
             return

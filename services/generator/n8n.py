@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from types import TracebackType
-from typing import Self
 
 import httpx
 
@@ -40,7 +38,7 @@ class Answer:
 
 
 class N8n:
-    """A client of workflow webhooks. Use it as an async context manager."""
+    """A client of workflow webhooks. Close it when it is no longer needed."""
 
     def __init__(self, connect_timeout: timedelta, answer_timeout: timedelta) -> None:
         self._answer_seconds = answer_timeout.total_seconds()
@@ -53,12 +51,8 @@ class N8n:
             follow_redirects=False,
         )
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    async def aclose(self) -> None:
+        """Close the connections."""
         await self._client.aclose()
 
     async def call(self, call: Call) -> Answer:

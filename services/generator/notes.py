@@ -4,16 +4,14 @@ Every note is an event with the same id however often it is made. Most are carri
 that write is lost to a quicker one, its note is lost with it.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal
 
 from services.generator.attempt import Attempt, State
 from services.generator.domain import Happening, News, Outcome
-from shared.contracts.events import WorkflowNoted, event_id
+from shared.contracts.events import Level, WorkflowNoted
+from shared.contracts.naming import naming
 from shared.contracts.plain_words import place_of
-from shared.wiring.tracing import current_traceparent
-
-Level = Literal["info", "warning", "error"]
 
 _ANSWERS: dict[Happening, tuple[str, Level, str]] = {
     Happening.TAKEN: ("call.taken", "info", "Call {number} was taken by the rendering service ({reason})."),
@@ -73,15 +71,15 @@ def of_change(before: Attempt, news: News, number: int) -> tuple[WorkflowNoted, 
     if news.execution_id:
         details["executionId"] = news.execution_id
     message = text.format(number=number, reason=news.message)
-    return (_note(before, f"{code}:{number}", code, level, message, details),)
+    return (noted(before, f"{code}:{number}", code, message, level, details),)
 
 
 def of_refusal(attempt: Attempt, reason: str, number: int, wait: timedelta) -> WorkflowNoted:
     """Return the note of call `number`, which certainly started nothing and is made again after `wait`."""
     seconds = round(wait.total_seconds(), 1)
     message = f"Call {number} was refused ({reason}), so nothing was started; the next one follows in {seconds:g} s."
-    details: dict[str, int | str | float] = {"call": number, "reason": reason, "waitSeconds": seconds}
-    return _note(attempt, f"call.refused:{number}", "call.refused", "warning", message, details)
+    details: dict[str, str | float] = {"call": number, "reason": reason, "waitSeconds": seconds}
+    return noted(attempt, f"call.refused:{number}", "call.refused", message, "warning", details)
 
 
 def of_report(receipt_id: str, attempt: Attempt, news: News, outcome: Outcome) -> WorkflowNoted | None:
@@ -93,37 +91,29 @@ def of_report(receipt_id: str, attempt: Attempt, news: News, outcome: Outcome) -
         already += " with another file"
     code = "report.contradiction" if outcome is Outcome.CONTRADICTION else "report.late"
     message = f"The workflow reported {reported}, but this attempt {already}, so the report changes nothing."
-    details: dict[str, str] = {"reported": news.happening.value, "state": attempt.state.value}
+    details = {"reported": news.happening.value, "state": attempt.state.value}
     source = place_of(news.video_url)
     if source:
         details["from"] = source
-    return _note(attempt, f"{code}:{receipt_id}", code, "warning", message, details, lasting=True)
+    return noted(attempt, f"{code}:{receipt_id}", code, message, "warning", details, lasting=True)
 
 
-def noted(attempt: Attempt, occurrence: str, code: str, message: str, level: Level = "info") -> WorkflowNoted:
-    """Return a note in words of the caller's; `occurrence` tells it from others of this attempt."""
-    return _note(attempt, occurrence, code, level, message, {})
-
-
-def _note(
+def noted(
     attempt: Attempt,
     occurrence: str,
     code: str,
-    level: Level,
     message: str,
-    details: dict[str, int | str] | dict[str, str] | dict[str, int | str | float],
+    level: Level = "info",
+    details: Mapping[str, str | float] | None = None,
     *,
     lasting: bool = False,
 ) -> WorkflowNoted:
+    """Return a note in words of the caller's; `occurrence` tells it from others of this attempt."""
     return WorkflowNoted(
-        id=event_id(attempt.video_id, attempt.attempt, f"noted:{occurrence}"),
-        traceparent=current_traceparent(),
-        video_id=attempt.video_id,
-        user_id=attempt.user_id,
-        attempt=attempt.attempt,
+        **naming(attempt.video_id, attempt.user_id, attempt.attempt, f"noted:{occurrence}"),
         code=code,
         message=message,
         level=level,
         lasting=lasting,
-        details=dict(details),
+        details=dict(details or {}),
     )

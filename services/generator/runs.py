@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from logging import INFO, WARNING
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -71,7 +70,7 @@ class _Answer:
 
 
 class Runs:
-    """The API of each engine, by the kind of video it makes. Use it as an async context manager."""
+    """The API of each engine, by the kind of video it makes. Close it when it is no longer needed."""
 
     def __init__(self, apis: Mapping[Kind, str], key: str, timeout: timedelta) -> None:
         self._apis = apis
@@ -83,12 +82,8 @@ class Runs:
             follow_redirects=False,
         )
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    async def aclose(self) -> None:
+        """Close the connections."""
         await self._client.aclose()
 
     async def look(self, kind: Kind, execution_id: str, *, with_data: bool = False) -> Execution | None:

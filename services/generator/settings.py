@@ -8,7 +8,7 @@ from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 
 from services.generator.domain import LateResult
 from shared.access.webhook_signatures import signing_key
-from shared.wiring.settings import CommaSeparated, CommonSettings, Duration
+from shared.wiring.settings import CommaSeparated, CommonSettings, Duration, MongoUrl
 
 CALLBACK_GRACE = timedelta(hours=76)
 """How long after the last possible deadline a callback URL still works: n8n may be down over a long weekend."""
@@ -17,7 +17,7 @@ CALLBACK_GRACE = timedelta(hours=76)
 class CatalogSettings(CommonSettings):
     """What the import of a catalog reads."""
 
-    generator_mongo_url: str = Field(
+    generator_mongo_url: MongoUrl = Field(
         default="mongodb://127.0.0.1:27017/", description="The database is `generator` unless the URL names one."
     )
 

@@ -39,7 +39,7 @@ class Settling:
         """Let `news` happen to `before`. Raises LeaseLostError where others were quicker."""
         notes = of_change(before, news, lease.tries)
         verdict, after = self._lifecycle.conclude(before, news)
-        update = self._attempts.update(before, after, told=verdict.told, notes=notes)
+        update = self._attempts.update(before, after, told=verdict.told, also=notes)
         job = self._attempts.job_of(after)
         await patiently(lambda: _end(lease, job, update))
         self._attempts.nudge(before.id)

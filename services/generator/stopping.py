@@ -8,12 +8,16 @@ from datetime import timedelta
 import structlog
 
 from services.generator.attempt import Attempt
-from services.generator.evidence import Owner, owner_of
+from services.generator.domain import Outcome
+from services.generator.evidence import Owner, owner_of, reported_in
+from services.generator.executions import Execution
 from services.generator.notes import noted
 from services.generator.runs import NotToldError, Runs, Stop, TooMuchError
 from services.generator.search import Search
 from services.generator.settling import attempt_in
 from services.generator.store import Attempts
+from services.generator.unwanted import discarded
+from shared.contracts.events import ResultDiscarded
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease, backoff
 from shared.wiring.metrics import Metrics
@@ -30,6 +34,14 @@ _NOTED = {
 log = structlog.get_logger(__name__)
 
 
+def _left_behind(attempt: Attempt, execution: Execution | None) -> list[ResultDiscarded]:
+    """Return what tells of the object that the run had put into the bucket before it ended, its callback lost."""
+    reported = reported_in(execution.data, attempt) if execution else None
+    if reported is None or reported.s3_key in (None, attempt.s3_key):
+        return []
+    return [discarded(attempt.video_id, attempt.user_id, attempt.attempt, reported.s3_key, Outcome.LATE)]
+
+
 class Stopping:
     """Does the jobs `stop`: until the engine has answered, or for an hour, or until the executionId becomes known."""
 
@@ -44,33 +56,43 @@ class Stopping:
         """Do the job of one claim."""
         attempt = attempt_in(lease)
         try:
-            execution_id = await self._running(attempt)
-            outcome = await self._runs.stop(attempt.kind, execution_id) if execution_id else Stop.OVER
+            execution = await self._execution(attempt)
+            outcome = await self._stop(attempt, execution)
+            if outcome is Stop.OVER and execution is not None and not execution.is_over:
+                execution = await self._execution(attempt)  # it ended meanwhile, perhaps with a result
         except NotToldError:
             await self._later(lease, attempt)
             return
         if outcome is Stop.IMPOSSIBLE:
             self._say_impossible()
+        execution_id = execution.id if execution else None
         log.info("run.stop", outcome=outcome, execution=execution_id)
         after = attempt.but(execution_id=attempt.execution_id or execution_id, stop_since=None)
         note = noted(after, f"stop:{outcome}", f"run.{outcome}", _NOTED[outcome])
-        await lease.finish(self._attempts.update(attempt, after, told=False, notes=[note]))
+        update = self._attempts.update(attempt, after, told=False, also=[note, *_left_behind(after, execution)])
+        await lease.finish(update)
         self._attempts.nudge(attempt.id)
         self._metrics.run_stops.labels(outcome=outcome).inc()
 
-    async def _running(self, attempt: Attempt) -> str | None:
-        """Return the id of the run to stop, None where it has ended. Raises NotToldError."""
-        if attempt.execution_id is None:
+    async def _execution(self, attempt: Attempt) -> Execution | None:
+        """Return the attempt's run; None where it is gone, or the id is another call's. Raises NotToldError."""
+        known = attempt.execution_id
+        if known is None:
             execution = await self._search.find(attempt, wait=False)
             if execution is None:
                 raise NotToldError("its call may still be on the way")
-            return None if execution.is_over else execution.id
+            return execution
         try:
-            execution = await self._runs.look(attempt.kind, attempt.execution_id, with_data=True)
+            execution = await self._runs.look(attempt.kind, known, with_data=True)
         except TooMuchError:
-            return attempt.execution_id
-        ended = execution is None or execution.is_over or owner_of(execution.data, attempt) is Owner.FOREIGN
-        return None if ended else attempt.execution_id
+            return await self._runs.look(attempt.kind, known)
+        foreign = execution is not None and owner_of(execution.data, attempt) is Owner.FOREIGN
+        return None if foreign else execution
+
+    async def _stop(self, attempt: Attempt, execution: Execution | None) -> Stop:
+        if execution is None or execution.is_over:
+            return Stop.OVER
+        return await self._runs.stop(attempt.kind, execution.id)
 
     async def _later(self, lease: Lease, attempt: Attempt) -> None:
         since = attempt.stop_since

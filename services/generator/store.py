@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.generator.announcements import announcement
 from services.generator.attempt import LIVING, Attempt, Kind, State, attempt_id
-from shared.contracts.events import ResultDiscarded, WorkflowNoted
+from shared.contracts.events import Event, ResultDiscarded, WorkflowNoted
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import new_job
 from shared.delivery.outbox import EPOCH, FAR, Document, Outbox
@@ -157,15 +157,15 @@ class Attempts:
         await self._collection.update_one({"_id": attempt.id}, self._outbox.carry({}, note))
         self._outbox.nudge(attempt.id)
 
-    def update(self, before: Attempt, after: Attempt, *, told: bool, notes: Iterable[WorkflowNoted] = ()) -> Document:
-        """Return the operators that make `after` of `before`, with `notes` and, if `told`, its event in the outbox."""
+    def update(self, before: Attempt, after: Attempt, *, told: bool, also: Iterable[Event] = ()) -> Document:
+        """Return the operators that make `after` of `before`, with `also` and, if `told`, its event in the outbox."""
         old, new = _fields(before), _fields(after)
         update: Document = {"$set": {name: value for name, value in new.items() if old.get(name) != value}}
         gone = {name: "" for name in old.keys() - new.keys()}
         if gone:
             update["$unset"] = gone
         news = announcement(after) if told else None
-        return self._outbox.carry(update, *notes, *([] if news is None else [news]))
+        return self._outbox.carry(update, *also, *([] if news is None else [news]))
 
     def job_of(self, attempt: Attempt) -> Document | None:
         """Return the job an attempt waits with."""

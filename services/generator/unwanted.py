@@ -4,7 +4,8 @@ import hashlib
 
 from services.generator.attempt import Attempt
 from services.generator.domain import News, Outcome
-from shared.contracts.events import ResultDiscarded, event_id
+from shared.contracts.events import ResultDiscarded
+from shared.contracts.naming import naming
 
 DELETED = "deleted"
 
@@ -19,10 +20,7 @@ def unwanted_key(outcome: Outcome, attempt: Attempt, news: News) -> str | None:
 def discarded(video_id: str, user_id: str, attempt: int, s3_key: str, reason: str) -> ResultDiscarded:
     """Return the event about the object `s3_key`, with the same id however often it is delivered."""
     return ResultDiscarded(
-        id=event_id(video_id, attempt, f"discarded:{hashlib.sha256(s3_key.encode()).hexdigest()[:16]}"),
-        video_id=video_id,
-        user_id=user_id,
-        attempt=attempt,
+        **naming(video_id, user_id, attempt, f"discarded:{hashlib.sha256(s3_key.encode()).hexdigest()[:16]}"),
         s3_key=s3_key,
         reason=reason,
     )

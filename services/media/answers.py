@@ -4,7 +4,8 @@ from typing import Any
 
 from services.media.domain import Attempt, Rank, TransferError, retryable
 from services.media.store import attempt_of
-from shared.contracts.events import TransferStarted, VideoEvent, VideoFailed, VideoReady, VideoRemoved, event_id
+from shared.contracts.events import TransferStarted, VideoEvent, VideoFailed, VideoReady, VideoRemoved
+from shared.contracts.naming import naming
 from shared.contracts.videos import FailureCode, VideoMetadata
 from shared.delivery.outbox import Document
 
@@ -68,9 +69,4 @@ def answer_of(document: Document) -> VideoEvent | None:
 
 
 def _named(attempt: Attempt, transition: str) -> dict[str, Any]:
-    return {
-        "id": event_id(attempt.video_id, attempt.number, transition),
-        "video_id": attempt.video_id,
-        "user_id": attempt.user_id,
-        "attempt": attempt.number,
-    }
+    return naming(attempt.video_id, attempt.user_id, attempt.number, transition)

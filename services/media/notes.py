@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal
 
 from services.media.domain import Attempt, TransferError
 from services.media.reports import Setback, what_of
-from shared.contracts.events import TransferNoted, event_id
+from shared.contracts.events import Level, TransferNoted
+from shared.contracts.naming import naming
 from shared.contracts.plain_words import place_of
 from shared.contracts.videos import VideoMetadata
-from shared.wiring.tracing import current_traceparent
-
-Level = Literal["info", "warning", "error"]
 
 
 def try_failed(attempt: Attempt, number: int, setback: Setback, wait: timedelta | None) -> TransferNoted:
@@ -76,11 +73,7 @@ def _note(
     level: Level = "info",
 ) -> TransferNoted:
     return TransferNoted(
-        id=event_id(attempt.video_id, attempt.number, f"noted:{occurrence}"),
-        traceparent=current_traceparent(),
-        video_id=attempt.video_id,
-        user_id=attempt.user_id,
-        attempt=attempt.number,
+        **naming(attempt.video_id, attempt.user_id, attempt.number, f"noted:{occurrence}"),
         code=code,
         message=message,
         level=level,

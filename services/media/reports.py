@@ -7,7 +7,8 @@ from datetime import datetime
 from services.media.domain import Attempt, TroubleError
 from services.media.objects import StorageAwayError
 from services.media.transfer import Progress
-from shared.contracts.events import Event, TransferNoted, TransferProgressed, event_id
+from shared.contracts.events import Event, TransferNoted, TransferProgressed
+from shared.contracts.naming import naming
 
 STORAGE_AWAY = "The storage is not available at the moment."
 
@@ -52,10 +53,7 @@ def what_of(setback: Setback) -> str:
 
 def _event(attempt: Attempt, progress: Progress, transition: str) -> TransferProgressed:
     return TransferProgressed(
-        id=event_id(attempt.video_id, attempt.number, transition),
-        video_id=attempt.video_id,
-        user_id=attempt.user_id,
-        attempt=attempt.number,
+        **naming(attempt.video_id, attempt.user_id, attempt.number, transition),
         title=attempt.title,
         transferred_bytes=progress.transferred_bytes,
         size_bytes=progress.size_bytes,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from shared.wiring.settings import CommaSeparated, Duration, StorageSettings
+from shared.wiring.settings import CommaSeparated, Duration, MongoUrl, StorageSettings
 
 GIB = 1024**3
 
@@ -28,7 +28,7 @@ class MediaSettings(StorageSettings):
 
     media_host: str = Field(default="127.0.0.1", description="The address it listens on.")
     media_port: int = Field(default=8082, ge=0, le=65535, description="The port it listens on.")
-    media_mongo_url: str = Field(
+    media_mongo_url: MongoUrl = Field(
         default="mongodb://127.0.0.1:27017/?retryWrites=false",
         description="The database is `media` unless the URL names one.",
     )

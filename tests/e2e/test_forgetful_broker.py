@@ -5,6 +5,7 @@ killed: so the event is lost for certain.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -35,14 +36,19 @@ async def documents(stack: LocalStack) -> AsyncIterator[Documents]:
         await client.close()
 
 
-async def forget(stack: LocalStack, deaf: str) -> None:
-    """Have the broker forget everything, and let the frozen service go on.
+@asynccontextmanager
+async def forgotten_by(stack: LocalStack, deaf: str) -> AsyncIterator[None]:
+    """Freeze a service, and have the broker forget what was published inside before it goes on.
 
     It goes on before the broker is back: woken between its old membership of a group and a new one, it would leave a
     member behind that the embedded broker waits for, and never drops.
     """
-    await stack.kill("kafka")
-    stack.resume(deaf)
+    stack.pause(deaf)
+    try:
+        yield
+        await stack.kill("kafka")
+    finally:
+        stack.resume(deaf)
     await eventually(lambda: _lost_the_broker(stack, deaf), f"{deaf} sees that the broker is away")
     await stack.start("kafka")
 
@@ -74,34 +80,36 @@ async def ends_well(user: User, engine: Engine, video_id: str) -> None:
     assert len(await engine.executions(video_id)) == 1, "paid once"
 
 
+async def rendering(user: User, engine: Engine, title: str, *, seconds: int) -> str:
+    """Return the id of a video that the engine works on for so long."""
+    await engine.fault(title, {"kind": "slow", "seconds": seconds})
+    video_id = await ask(user.client, title)
+    await wait_for_stage(user.client, video_id, "rendering")
+    return video_id
+
+
 async def test_a_request_that_was_forgotten(
     user: User, stack: LocalStack, engine: Engine, documents: Documents
 ) -> None:
-    stack.pause("generator")
-    video_id = await ask(user.client, "Forgotten request")
-    await published(documents, "gateway", "videos", {"_id": video_id})
-    await forget(stack, "generator")
+    async with forgotten_by(stack, "generator"):
+        video_id = await ask(user.client, "Forgotten request")
+        await published(documents, "gateway", "videos", {"_id": video_id})
     await ends_well(user, engine, video_id)
 
 
 async def test_a_callback_that_was_forgotten(
     user: User, stack: LocalStack, engine: Engine, documents: Documents
 ) -> None:
-    title = "Forgotten callback"
-    await engine.fault(title, {"kind": "slow", "seconds": 2})
-    video_id = await ask(user.client, title)
-    await wait_for_stage(user.client, video_id, "rendering")
-    stack.pause("generator")
-    await published(documents, "gateway", "receipts", {"videoId": video_id, "purpose": "complete"})
-    await forget(stack, "generator")
+    video_id = await rendering(user, engine, "Forgotten callback", seconds=2)
+    async with forgotten_by(stack, "generator"):
+        await published(documents, "gateway", "receipts", {"videoId": video_id, "purpose": "complete"})
     await ends_well(user, engine, video_id)
 
 
 async def test_a_result_that_was_forgotten(user: User, stack: LocalStack, engine: Engine) -> None:
-    stack.pause("media")
-    video_id = await ask(user.client, "Forgotten result")
-    await wait_for_stage(user.client, video_id, "completed")
-    await forget(stack, "media")
+    async with forgotten_by(stack, "media"):
+        video_id = await ask(user.client, "Forgotten result")
+        await wait_for_stage(user.client, video_id, "completed")
     await ends_well(user, engine, video_id)
 
 
@@ -113,32 +121,26 @@ async def test_an_end_that_was_forgotten(
     await engine.fault(title, {"kind": "file-slow", "bytesPerSecond": 300_000})
     video_id = await ask(user.client, title)
     await wait_for_stage(user.client, video_id, "transferring")
-    stack.pause(deaf)
-    await published(documents, "media", "assets", {"_id": video_id, "state": "ready"})
-    await forget(stack, deaf)
+    async with forgotten_by(stack, deaf):
+        await published(documents, "media", "assets", {"_id": video_id, "state": "ready"})
     await ends_well(user, engine, video_id)
 
 
 async def test_a_deletion_that_was_forgotten(user: User, stack: LocalStack, documents: Documents) -> None:
     video_id = await ask(user.client, "Forgotten deletion")
     await wait_for_status(user.client, video_id, "ready")
-    stack.pause("media")
-    assert (await user.client.delete(f"/api/video/delete/{video_id}")).status_code == 200
-    await published(documents, "gateway", "videos", {"_id": video_id, "status": "deleted"})
-    await forget(stack, "media")
+    async with forgotten_by(stack, "media"):
+        assert (await user.client.delete(f"/api/video/delete/{video_id}")).status_code == 200
+        await published(documents, "gateway", "videos", {"_id": video_id, "status": "deleted"})
     await published(documents, "media", "assets", {"_id": video_id, "erasedAt": {"$exists": True}})
 
 
 async def test_a_cancellation_that_was_forgotten(
     user: User, stack: LocalStack, engine: Engine, documents: Documents
 ) -> None:
-    title = "Forgotten cancellation"
-    await engine.fault(title, {"kind": "slow", "seconds": 60})
-    video_id = await ask(user.client, title)
-    await wait_for_stage(user.client, video_id, "rendering")
-    stack.pause("generator")
-    assert (await user.client.post(f"/api/video/cancel/{video_id}")).status_code == 202
-    await published(documents, "gateway", "videos", {"_id": video_id})
-    await forget(stack, "generator")
+    video_id = await rendering(user, engine, "Forgotten cancellation", seconds=60)
+    async with forgotten_by(stack, "generator"):
+        assert (await user.client.post(f"/api/video/cancel/{video_id}")).status_code == 202
+        await published(documents, "gateway", "videos", {"_id": video_id})
     await published(documents, "generator", "workflows", {"videoId": video_id, "state": "cancelled"})
     assert (await status_of(user.client, video_id))["stage"] == "cancelled"

@@ -6,8 +6,9 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, Literal, get_args
 
+from shared.contracts.events import Level
+
 Service = Literal["gateway", "generator", "media", "notifier"]
-Level = Literal["info", "warning", "error"]
 
 SERVICES: tuple[Service, ...] = get_args(Service)
 

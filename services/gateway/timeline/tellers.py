@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from services.gateway.domain import Rank
-from services.gateway.timeline.entry import Entry, Level, Service, Weight
+from services.gateway.timeline.entry import Entry, Service, Weight
 from shared.contracts import events
-from shared.contracts.events import Event
+from shared.contracts.events import Event, Level
 from shared.contracts.plain_words import first_sentence, place_of, safe
 from shared.contracts.videos import FailureCode
 

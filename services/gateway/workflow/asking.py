@@ -8,8 +8,8 @@ from shared.contracts.events import (
     VideoImportRequested,
     VideoRequested,
     VideoRetryRequested,
-    event_id,
 )
+from shared.contracts.naming import naming
 
 
 def asked(video: Video) -> tuple[VideoEvent, ...]:
@@ -26,11 +26,8 @@ def asked(video: Video) -> tuple[VideoEvent, ...]:
 def requested(accepted: Accepted, request: VideoRequest) -> VideoRequested | VideoImportRequested:
     """Return the event of a new video."""
     about = {
-        "id": event_id(accepted.video_id, 1, "requested"),
+        **naming(accepted.video_id, request.user_id, 1, "requested"),
         "time": accepted.accepted_at,
-        "video_id": accepted.video_id,
-        "user_id": request.user_id,
-        "attempt": 1,
         "request_id": accepted.request_id,
         "title": request.title,
     }
@@ -44,10 +41,7 @@ def requested(accepted: Accepted, request: VideoRequest) -> VideoRequested | Vid
 def retried(video: Video, attempt: int, restart: Restart) -> VideoRetryRequested:
     """Return the event of another attempt, which starts at `restart`."""
     return VideoRetryRequested(
-        id=event_id(video.video_id, attempt, "retry_requested"),
-        video_id=video.video_id,
-        user_id=video.user_id,
-        attempt=attempt,
+        **naming(video.video_id, video.user_id, attempt, "retry_requested"),
         kind=video.kind,
         restart=restart,
         request_id=video.request_id,
@@ -60,24 +54,12 @@ def retried(video: Video, attempt: int, restart: Restart) -> VideoRetryRequested
 
 def cancelled(video: Video) -> VideoCancelled:
     """Return the event of an attempt that its owner stopped."""
-    return VideoCancelled(
-        id=event_id(video.video_id, video.attempt, "cancelled"),
-        video_id=video.video_id,
-        user_id=video.user_id,
-        attempt=video.attempt,
-        title=video.title,
-    )
+    return VideoCancelled(**naming(video.video_id, video.user_id, video.attempt, "cancelled"), title=video.title)
 
 
 def deleted(video_id: str, user_id: str, attempt: int, title: str = "") -> VideoDeleted:
     """Return the event of a deleted video; its tombstone knows the title no more."""
-    return VideoDeleted(
-        id=event_id(video_id, attempt, "deleted"),
-        video_id=video_id,
-        user_id=user_id,
-        attempt=attempt,
-        title=title,
-    )
+    return VideoDeleted(**naming(video_id, user_id, attempt, "deleted"), title=title)
 
 
 def _accepted(video: Video) -> Accepted:

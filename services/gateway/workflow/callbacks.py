@@ -124,26 +124,19 @@ class Callbacks:
 
 
 def _completion(receipt_id: str, webhook: Webhook) -> CompletionReported:
-    return CompletionReported.model_validate(
-        {
-            **webhook.fields,
-            "id": event_id(receipt_id, webhook.attempt or 0, "completion_reported"),
-            "receipt_id": receipt_id,
-            "video_id": webhook.video_id,
-            "attempt": webhook.attempt,
-            "execution_id": webhook.execution_id,
-        }
-    )
+    return CompletionReported.model_validate(_reported(receipt_id, webhook, "completion_reported"))
 
 
 def _workflow_error(receipt_id: str, webhook: Webhook) -> WorkflowErrorReported:
-    return WorkflowErrorReported.model_validate(
-        {
-            **webhook.fields,
-            "id": event_id(receipt_id, webhook.attempt or 0, "workflow_error_reported"),
-            "receipt_id": receipt_id,
-            "video_id": webhook.video_id,
-            "attempt": webhook.attempt,
-            "execution_id": webhook.execution_id,
-        }
-    )
+    return WorkflowErrorReported.model_validate(_reported(receipt_id, webhook, "workflow_error_reported"))
+
+
+def _reported(receipt_id: str, webhook: Webhook, transition: str) -> dict[str, Any]:
+    return {
+        **webhook.fields,
+        "id": event_id(receipt_id, webhook.attempt or 0, transition),
+        "receipt_id": receipt_id,
+        "video_id": webhook.video_id,
+        "attempt": webhook.attempt,
+        "execution_id": webhook.execution_id,
+    }

@@ -35,6 +35,10 @@ class RegistrationOffError(Exception):
     """People can't make accounts themselves here."""
 
 
+class NoSessionError(Exception):
+    """Nobody knows whose log-in is to be renewed: neither its cookie nor a valid access token came."""
+
+
 class SessionOverError(Exception):
     """The log-in has ended: log in again."""
 

@@ -12,7 +12,7 @@ from shared.contracts.events.assets import (
     VideoReady,
     VideoRemoved,
 )
-from shared.contracts.events.base import ENVELOPE, Event, NotedEvent, VideoEvent, event_id
+from shared.contracts.events.base import ENVELOPE, Event, Level, NotedEvent, VideoEvent, event_id
 from shared.contracts.events.callbacks import CompletionReported, ProgressReported, WorkflowErrorReported
 from shared.contracts.events.catalog import AvatarChanged, CatalogEvent, CatalogItemRemoved, TopicChanged, VoiceChanged
 from shared.contracts.events.notifications import NotificationCreated, NotificationPassed
@@ -75,6 +75,7 @@ __all__ = [
     "CatalogItemRemoved",
     "CompletionReported",
     "Event",
+    "Level",
     "NotedEvent",
     "NotificationCreated",
     "NotificationPassed",

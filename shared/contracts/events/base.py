@@ -48,6 +48,8 @@ class VideoEvent(Event):
         return self.video_id
 
 
+Level = Literal["info", "warning", "error"]
+
 LONGEST_DETAIL = 200
 MOST_DETAILS = 12
 
@@ -66,7 +68,7 @@ class NotedEvent(VideoEvent):
 
     code: str = Field(pattern=r"^[a-z][a-z_.]{0,62}$")
     message: Sentence
-    level: Literal["info", "warning", "error"] = "info"
+    level: Level = "info"
     lasting: bool = False
     details: Details = Field(default_factory=dict, max_length=MOST_DETAILS)
 

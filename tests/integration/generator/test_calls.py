@@ -1,17 +1,15 @@
 """The call to the workflow engine and every class of answer: what is called again, what never."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import pytest_asyncio
 
 from services.generator.messages import NOT_SAID
 from shared.access.callback_urls import read_token
 from shared.access.webhook_signatures import verify
 from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowNoted, WorkflowStarted
-from tests.integration.generator.conftest import OpenWorld
+from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import (
     DEFAULT,
     NOT_REGISTERED,
@@ -29,11 +27,9 @@ from tests.integration.generator.world import FIELDS, World
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(open_world: OpenWorld) -> AsyncIterator[World]:
-    settings = {"N8N_AUTH_HEADER": "X-Inbound", "N8N_AUTH_VALUE": "let me in", "WEBHOOK_SECRETS": "first-secret,second"}
-    async with open_world(settings) as world:
-        yield world
+world = world_with(
+    {"N8N_AUTH_HEADER": "X-Inbound", "N8N_AUTH_VALUE": "let me in", "WEBHOOK_SECRETS": "first-secret,second"}
+)
 
 
 async def test_the_call_carries_all_a_workflow_needs(world: World) -> None:

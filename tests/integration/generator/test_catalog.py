@@ -3,18 +3,16 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from deploy.local.site import REPOSITORY
 from shared.contracts.events import AvatarChanged, CatalogEvent, CatalogItemRemoved, VoiceChanged, WorkflowStarted
 from tests.driving import eventually
-from tests.integration.generator.conftest import OpenWorld
+from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import started
 from tests.integration.generator.world import FIELDS, World
 
@@ -26,10 +24,7 @@ SHIPPED: dict[str, list[dict[str, Any]]] = json.loads(
 SIZE = sum(len(items) for items in SHIPPED.values())
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(open_world: OpenWorld) -> AsyncIterator[World]:
-    async with open_world({}) as world:
-        yield world
+world = world_with()
 
 
 async def command(world: World, file: Path, *options: str) -> tuple[int | None, str]:

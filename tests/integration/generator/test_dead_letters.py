@@ -16,7 +16,7 @@ import pytest_asyncio
 from shared.contracts.cloudevents import Record, encode
 from shared.contracts.events import VideoRequested, WorkflowStarted, event_id
 from shared.contracts.topics import VIDEO_REQUESTS, dead_letters
-from tests.integration.generator.conftest import OpenWorld
+from tests.integration.generator.conftest import world_with
 from tests.integration.generator.world import FIELDS, World
 from tests.waiting import until
 
@@ -25,10 +25,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 Json = dict[str, Any]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(open_world: OpenWorld) -> AsyncIterator[World]:
-    async with open_world({}) as world:
-        yield world
+world = world_with()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,23 +1,17 @@
 """What is not finished in time fails with a code that says why; a result that comes late is taken all the same."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowStarted
-from tests.integration.generator.conftest import OpenWorld
+from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import NOT_REGISTERED, cut, started
-from tests.integration.generator.test_callbacks import cancelled, retry_of
+from tests.integration.generator.wishes import cancelled, retry_of
 from tests.integration.generator.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(open_world: OpenWorld) -> AsyncIterator[World]:
-    async with open_world({"WORKFLOW_DEADLINE": "PT2.5S"}) as world:
-        yield world
+world = world_with({"WORKFLOW_DEADLINE": "PT2.5S"})
 
 
 async def test_an_engine_that_never_takes_it(world: World) -> None:

@@ -7,24 +7,20 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from deploy.local.ports import free_ports
 from deploy.local.processes import Child
 from deploy.local.services import service
 from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowStarted
 from tests.driving import eventually
-from tests.integration.generator.conftest import OpenWorld
+from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import NOT_REGISTERED, answering, one_after_another, silence, started
 from tests.integration.generator.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(open_world: OpenWorld) -> AsyncIterator[World]:
-    async with open_world({"WORKFLOW_ANSWER_TIMEOUT": "15"}) as world:
-        yield world
+world = world_with({"WORKFLOW_ANSWER_TIMEOUT": "15"})
 
 
 @contextlib.asynccontextmanager

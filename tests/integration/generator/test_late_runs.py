@@ -1,16 +1,14 @@
 """A deadline that passes while n8n can be asked: what still runs is waited for, up to the last deadline."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-import pytest_asyncio
 
 from services.generator.messages import STILL_RUNNING
 from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowProgressed, WorkflowStarted
 from shared.contracts.wire import utc_now
 from tests.driving import eventually
-from tests.integration.generator.conftest import OpenWorld
+from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import DEFAULT, Run, cut, silence, started
 from tests.integration.generator.test_lost_runs import report_of, url_of
 from tests.integration.generator.world import World
@@ -28,10 +26,7 @@ SETTINGS = {
 }
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(open_world: OpenWorld) -> AsyncIterator[World]:
-    async with open_world(SETTINGS) as world:
-        yield world
+world = world_with(SETTINGS)
 
 
 async def test_what_still_runs_is_waited_for_and_that_is_told(world: World) -> None:

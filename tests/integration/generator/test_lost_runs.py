@@ -1,25 +1,21 @@
 """With a key of n8n's API: what it says of a run is believed where it is clear, and moves on what nobody reported."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from shared.contracts.events import VideoRequested, WorkflowCompleted, WorkflowFailed, WorkflowStarted
 from tests.driving import eventually
-from tests.integration.generator.conftest import OpenWorld
+from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import DEFAULT, Answer, Run, answering, cut, silence, started
 from tests.integration.generator.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(open_world: OpenWorld) -> AsyncIterator[World]:
-    async with open_world({"N8N_API_KEY": "key", "WORKFLOW_ASK_EVERY": "0.2", "WORKFLOW_LOST_AFTER": "2"}) as world:
-        yield world
+world = world_with({"N8N_API_KEY": "key", "WORKFLOW_ASK_EVERY": "0.2", "WORKFLOW_LOST_AFTER": "2"})
 
 
 def report_of(event: VideoRequested, **changes: Any) -> dict[str, Any]:

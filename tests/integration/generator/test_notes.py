@@ -1,10 +1,7 @@
 """What the generator notes for timelines: every call and its answer, every report that is not taken, each once."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
-import pytest_asyncio
 
 from shared.contracts.events import (
     CompletionReported,
@@ -16,7 +13,7 @@ from shared.contracts.events import (
     event_id,
 )
 from tests.driving import eventually
-from tests.integration.generator.conftest import OpenWorld
+from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import Answer, answering, cut, one_after_another, started
 from tests.integration.generator.world import World
 
@@ -25,10 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 TRACE = "ab" * 16
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(open_world: OpenWorld) -> AsyncIterator[World]:
-    async with open_world({}) as world:
-        yield world
+world = world_with()
 
 
 async def request(world: World, answer: Answer) -> VideoRequested:

@@ -1,14 +1,13 @@
 """Runs that nobody wants any more are stopped in n8n, and only those."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from shared.contracts.events import VideoRequested, WorkflowFailed, WorkflowStarted
+from shared.contracts.events import ResultDiscarded, VideoRequested, WorkflowFailed, WorkflowStarted
 from tests.driving import eventually
-from tests.integration.generator.conftest import OpenWorld
+from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import (
     DEFAULT,
     NOT_REGISTERED,
@@ -18,7 +17,7 @@ from tests.integration.generator.scripted_n8n import (
     silence,
     started,
 )
-from tests.integration.generator.test_callbacks import cancelled, deleted, retry_of
+from tests.integration.generator.wishes import cancelled, deleted, retry_of
 from tests.integration.generator.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -26,12 +25,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 End = Callable[[World, VideoRequested], Awaitable[None]]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(open_world: OpenWorld) -> AsyncIterator[World]:
-    # A lease whose heartbeat does not cut off a call that was cancelled a moment ago.
-    settings = {"N8N_API_KEY": "key", "WORKFLOW_ASK_EVERY": "0.3", "WORKFLOW_ANSWER_TIMEOUT": "4", "JOB_LEASE": "6"}
-    async with open_world(settings) as world:
-        yield world
+# A lease whose heartbeat does not cut off a call that was cancelled a moment ago.
+world = world_with(
+    {"N8N_API_KEY": "key", "WORKFLOW_ASK_EVERY": "0.3", "WORKFLOW_ANSWER_TIMEOUT": "4", "JOB_LEASE": "6"}
+)
 
 
 async def cancel(world: World, event: VideoRequested) -> None:
@@ -160,6 +157,26 @@ async def test_what_has_ended_is_not_stopped(world: World) -> None:
     await no_stop_left(world, event)
     assert "607" not in world.n8n.stops
     assert await stops(world, "over") == before + 1
+
+
+@pytest.mark.parametrize("ends", ["before", "meanwhile"])
+async def test_the_object_of_one_whose_callback_was_lost_is_told_of(world: World, ends: str) -> None:
+    event = await running(world, f"6071{ends}")
+    await world.event(WorkflowStarted, event.video_id)
+    run, key = world.n8n.runs[f"6071{ends}"], f"videos/{event.user_id}/left.mp4"
+    run.gave_out = [{"videoId": event.video_id, "status": "ready", "s3Key": key}]
+    if ends == "before":
+        run.status = "success"
+    else:
+
+        async def end(writer: Any, number: int) -> None:
+            run.status = "success"
+            await answering(409)(writer, number)
+
+        world.n8n.stop_answers = [end]
+    await cancel(world, event)
+    told = await world.event(ResultDiscarded, event.video_id)
+    assert (told.s3_key, told.reason, told.attempt) == (key, "late", 1)
 
 
 async def test_the_run_of_another_call_is_not_stopped(world: World) -> None:

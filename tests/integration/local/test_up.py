@@ -45,6 +45,8 @@ class Up:
 
     def start(self, **environ: str) -> subprocess.Popen[str]:
         real = {variable: "http://127.0.0.1:1" for variables in ENGINE_VARIABLES.values() for variable in variables}
+        real |= {f"{name.upper()}_MONGO_URL": "mongodb://127.0.0.1:1" for name in SERVICES}
+        real |= {"S3_ACCESS_KEY": "theirs", "S3_SECRET_KEY": "theirs"}
         process = subprocess.Popen(
             [sys.executable, "-m", "deploy.local", "up"],
             cwd=self.repository,
@@ -56,6 +58,19 @@ class Up:
         )
         self.started.append(process)
         return process
+
+    def down(self) -> str:
+        command = [sys.executable, "-m", "deploy.local", "down"]
+        return subprocess.run(command, cwd=self.repository, capture_output=True, check=True, text=True).stdout
+
+    def run(self, **environ: str) -> tuple[str, str]:
+        """Start and stop once; return the gateway's address and what was shown."""
+        process = self.start(**environ)
+        url = str(self.wait_up()["services"]["gateway"]["url"])
+        process.terminate()
+        out, _ = process.communicate(timeout=30)
+        assert process.returncode == 0, out
+        return url, out
 
     def wait_up(self) -> dict[str, dict[str, dict[str, int]]]:
         eventually(self.record.exists)
@@ -69,9 +84,9 @@ class Up:
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
     repository = tmp_path / "my clone"
-    shutil.copytree(REPOSITORY / "deploy", repository / "deploy", ignore=shutil.ignore_patterns("workflow"))
+    for folder in ("deploy", "services", "shared"):
+        shutil.copytree(REPOSITORY / folder, repository / folder)
     for name in SERVICES:
-        (repository / "services" / name).mkdir(parents=True)
         (repository / "services" / name / "__main__.py").write_text(STAND_IN)
     up = Up(repository)
     yield up
@@ -106,18 +121,43 @@ def test_the_second_run_has_the_same_ports_and_secrets(up: Up) -> None:
     assert seen[0] == seen[1]
 
 
-def test_a_taken_port_is_avoided_and_shown(up: Up) -> None:
+def test_a_taken_port_is_avoided_and_shown_and_what_took_its_place_is_kept(up: Up) -> None:
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with contextlib.suppress(OSError):  # somebody else holds it, which will do
             other.bind(("127.0.0.1", 8080))
             other.listen()
-        process = up.start()
-        url = str(up.wait_up()["services"]["gateway"]["url"])
-        process.terminate()
-        out, _ = process.communicate(timeout=30)
-    assert not url.endswith(":8080")
-    assert "(8080 is taken)" in out
+        url, out = up.run()
+    port = url.rpartition(":")[2]
+    assert port != "8080"
+    assert f"gateway on {port} (8080 is taken)" in out
+    again, out = up.run()  # 8080 may be free now, but unfinished videos know the other one
+    assert again == url
+    assert f"gateway on {port} (as last time)" in out
+
+
+def test_a_port_fixed_by_hand_is_taken_and_not_said_to_be_a_replacement(up: Up) -> None:
+    port = free_port()
+    url, out = up.run(GATEWAY_PORT=str(port))
+    assert url == f"http://127.0.0.1:{port}"
+    assert f"gateway on {port} (GATEWAY_PORT)" in out
+    assert "8080 is taken" not in out
+    other = free_port()
+    assert up.run(GATEWAY_PORT=str(other))[0] == f"http://127.0.0.1:{other}", "it wins over the last one"
+
+
+def test_every_wrong_setting_is_told_in_a_sentence_and_nothing_starts(up: Up) -> None:
+    process = up.start(GATEWAY_PORT="abc", LOG_LEVEL="bogus", VIDEO_QUOTA="-1", WEBHOOK_SECRETS="whsec_geheim!")
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert out.splitlines() == [
+        "Reelway did not start. What is wrong in the environment:",
+        "LOG_LEVEL must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR', not 'bogus'.",
+        "GATEWAY_PORT must be a whole number, not 'abc'.",
+        "WEBHOOK_SECRETS: a secret that starts with whsec_ must go on in base64.",
+        "VIDEO_QUOTA must be 0 or more, not '-1'.",
+    ]
+    assert not (up.state / "logs").exists()
 
 
 def test_a_second_start_says_that_one_runs_and_how_to_stop_it(up: Up) -> None:
@@ -162,6 +202,26 @@ def test_killed_it_leaves_no_process_behind_and_starts_again(up: Up) -> None:
     eventually(lambda: up.record.exists() and not set(up.pids()) & set(pids))
     process.terminate()
     assert process.wait(30) == 0
+
+
+def test_one_that_was_killed_is_tidied_up_after_by_down(up: Up) -> None:
+    process = up.start()
+    pids = up.pids()
+    process.kill()
+    process.wait()
+    eventually(lambda: not any(map(alive, pids)))
+    assert up.down() == "Reelway is not running.\n"
+    assert not up.record.exists()
+    assert up.down() == "Reelway is not running.\n"
+
+
+def test_down_stops_one_that_runs(up: Up) -> None:
+    process = up.start()
+    pids = up.pids()
+    assert up.down() == "Reelway is stopped.\n"
+    assert process.wait(10) == 0
+    assert not up.record.exists()
+    assert not any(map(alive, pids))
 
 
 def test_one_that_does_not_start_is_shown_with_its_last_words_and_ends_all(up: Up) -> None:

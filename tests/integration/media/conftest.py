@@ -1,21 +1,16 @@
-"""A media service of a module's own. Module scope: each module's service has the settings its tests need."""
+"""A media service of a module's own: what one module breaks is no other's trouble."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from typing import Any
+from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+import pytest_asyncio
 from minio import Minio
-from pymongo import AsyncMongoClient
 
 from deploy.local.stack import LocalStack
+from tests.integration.eyes import eyes_on
 from tests.integration.media.file_server import FileServer
 from tests.integration.media.world import WATCHED, World
-
-OpenWorld = Callable[[Mapping[str, str]], AbstractAsyncContextManager[World]]
 
 ENGINES = ("kafka", "media-db", "s3")
 QUICK = {
@@ -28,49 +23,24 @@ QUICK = {
 }
 
 
-@pytest.fixture(scope="module")
-def open_world(tmp_path_factory: pytest.TempPathFactory) -> OpenWorld:
-    """Starts a media service with these settings, and stops it at the end."""
-
-    @contextlib.asynccontextmanager
-    async def open_(settings: Mapping[str, str]) -> AsyncIterator[World]:
-        overrides = {"media": {**QUICK, **settings}}
-        folder = tmp_path_factory.mktemp("media")
-        with FileServer().running() as files:
-            async with (
-                LocalStack(folder, services=("media",), engines=ENGINES, overrides=overrides) as stack,
-                _eyes(stack, files) as world,
-            ):
-                yield world
-
-    return open_
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """A media service with files to fetch."""
+    folder = tmp_path_factory.mktemp("media")
+    with FileServer().running() as files:
+        async with (
+            LocalStack(folder, services=("media",), engines=ENGINES, overrides={"media": QUICK}) as stack,
+            eyes_on(stack, "media", WATCHED, partial(World, stack, files, _bucket(stack))) as world,
+        ):
+            yield world
 
 
-@contextlib.asynccontextmanager
-async def _eyes(stack: LocalStack, files: FileServer) -> AsyncIterator[World]:
-    servers = stack.url("kafka")
-    producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all")
-    consumer = AIOKafkaConsumer(*WATCHED, bootstrap_servers=servers, auto_offset_reset="earliest", fetch_max_wait_ms=20)
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-        stack.settings("media")["MEDIA_MONGO_URL"], tz_aware=True
-    )
+def _bucket(stack: LocalStack) -> Minio:
     keys = stack.credentials
-    bucket = Minio(
+    return Minio(
         stack.url("s3").removeprefix("http://"),
         keys.s3_access_key,
         keys.s3_secret_key,
         secure=False,
         region="us-east-1",
     )
-    await producer.start()
-    await consumer.start()
-    world = World(stack, files, producer, client["media"], bucket)
-    watching = asyncio.create_task(world.watch(consumer))
-    try:
-        yield world
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-        await consumer.stop()
-        await producer.stop()
-        await client.close()

@@ -3,25 +3,16 @@
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from shared.contracts.events import ResultDiscarded, VideoFailed, VideoReady, VideoRemoved
 from tests.driving import eventually
-from tests.integration.media.conftest import OpenWorld
 from tests.integration.media.file_server import File
 from tests.integration.media.world import BUCKET, World, new_user, video_of
 from tests.media_files import sound, video
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(open_world: OpenWorld) -> AsyncIterator[World]:
-    async with open_world({}) as world:
-        yield world
 
 
 async def discard(world: World, video_id: str, key: str) -> None:

@@ -1,18 +1,15 @@
 """Cancelled, deleted, killed, cut off from storage: what is told and what lies in the bucket agree."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 from minio.error import S3Error
 
 from deploy.local.ports import free_port
 from shared.contracts.events import TransferProgressed, TransferStarted, VideoFailed, VideoReady, VideoRemoved
 from tests.driving import eventually
-from tests.integration.media.conftest import OpenWorld
 from tests.integration.media.file_server import File
 from tests.integration.media.world import BUCKET, World, new_user, video_of
 from tests.media_files import padded, video
@@ -20,12 +17,6 @@ from tests.media_files import padded, video
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SIZE = 6_000_000
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(open_world: OpenWorld) -> AsyncIterator[World]:
-    async with open_world({}) as world:
-        yield world
 
 
 def slow(**changes: Any) -> File:

@@ -1,14 +1,10 @@
 """What media notes for timelines: tries that failed, takeovers, resumed connections, what the file was seen to be."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
-import pytest_asyncio
 
 from shared.contracts.events import TransferNoted, TransferProgressed, VideoFailed, VideoReady
 from tests.driving import eventually
-from tests.integration.media.conftest import OpenWorld
 from tests.integration.media.file_server import File
 from tests.integration.media.world import World
 from tests.media_files import padded, video
@@ -16,12 +12,6 @@ from tests.media_files import padded, video
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LARGE = 6_000_000
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(open_world: OpenWorld) -> AsyncIterator[World]:
-    async with open_world({}) as world:
-        yield world
 
 
 async def noted(world: World, video_id: str, code: str) -> list[TransferNoted]:

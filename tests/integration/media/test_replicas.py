@@ -7,13 +7,11 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from deploy.local.ports import free_port
 from deploy.local.site import REPOSITORY
 from shared.contracts.events import TransferProgressed, VideoReady, VideoRemoved
 from tests.driving import eventually
-from tests.integration.media.conftest import OpenWorld
 from tests.integration.media.file_server import File
 from tests.integration.media.world import World
 from tests.media_files import padded, video
@@ -21,12 +19,6 @@ from tests.media_files import padded, video
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SIZE = 6_000_000
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(open_world: OpenWorld) -> AsyncIterator[World]:
-    async with open_world({}) as world:
-        yield world
 
 
 @contextlib.asynccontextmanager

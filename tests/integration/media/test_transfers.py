@@ -2,14 +2,11 @@
 
 import hashlib
 import io
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from PIL import Image
 
 from shared.contracts.events import TransferProgressed, TransferStarted, VideoFailed, VideoReady, VideoRemoved
-from tests.integration.media.conftest import OpenWorld
 from tests.integration.media.file_server import File
 from tests.integration.media.world import World, new_user
 from tests.media_files import padded, sound, video
@@ -18,12 +15,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LARGE = 6_000_000
 CONTENT_TYPES = {"mp4": "video/mp4", "mov": "video/quicktime", "webm": "video/webm", "mkv": "video/x-matroska"}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(open_world: OpenWorld) -> AsyncIterator[World]:
-    async with open_world({}) as world:
-        yield world
 
 
 async def arrives(world: World, name: str, file: File) -> VideoReady:

@@ -48,9 +48,9 @@ class World:
         self,
         stack: LocalStack,
         files: FileServer,
+        bucket: Minio,
         producer: AIOKafkaProducer,
         database: AsyncDatabase[dict[str, Any]],
-        bucket: Minio,
     ) -> None:
         self.stack = stack
         self.files = files

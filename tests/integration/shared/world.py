@@ -94,6 +94,12 @@ async def _nothing() -> None:
     return
 
 
+def delivery_of(runtime: Runtime) -> object:
+    """Return what the inbox delivers with, for a test to break."""
+    (factory,) = [m for m in runtime.consumers.middlewares if type(m).__name__ == "DeliveryMiddleware"]
+    return factory
+
+
 def created(seq: int) -> NotificationCreated:
     return NotificationCreated(id=f"n{seq}", user_id="u", seq=seq)
 

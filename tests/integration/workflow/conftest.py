@@ -143,6 +143,7 @@ def running_engine(data_dir: Path, **variables: str) -> Iterator[EngineProcess]:
         "WORKFLOW_PORT": "0",
         "WORKFLOW_PACE": "0",
         "WORKFLOW_FRAME_SIZE": "128x72",
+        "WORKFLOW_FRAME_RATE": "4",
         "WORKFLOW_DATA_DIR": str(data_dir),
         "WORKFLOW_WEBHOOK_SECRET": SECRET,
         "LOG_LEVEL": "WARNING",

@@ -52,6 +52,41 @@ async def test_a_result_that_was_not_delivered_yet_is_delivered_after_a_kill(
     assert job.posts("error") == []
 
 
+async def test_a_run_that_a_stop_interrupted_is_rendered_anew_by_the_next(tmp_path: Path, new_job: NewJob) -> None:
+    with running_engine(tmp_path) as engine:
+        job = new_job(engine)
+        await job.fault({"kind": "slow", "seconds": 60})
+        execution_id = (await job.call()).json()["executionId"]
+        await eventually(_posted(lambda: job.posts("progress")), "the run is on its way")
+        assert engine.terminate() == 0
+    with running_engine(tmp_path) as engine:
+        job.engine = engine
+        run = await eventually(job.ended, "the run ends")
+        assert (run["id"], run["status"]) == (execution_id, "success")
+        (post,) = job.posts("complete")
+        assert post.body["executionId"] == execution_id
+        assert (await engine.http.get(f"/files/{execution_id}.mp4")).status_code == 200
+    reported = [post.body["progress"] for post in job.posts("progress")]
+    assert reported == sorted(set(reported)), "each once, none goes back"
+    assert reported[-1] == 100
+    assert job.posts("error") == []
+
+
+async def test_a_run_that_was_taken_up_again_and_then_killed_fails(tmp_path: Path, new_job: NewJob) -> None:
+    with running_engine(tmp_path, WORKFLOW_PACE="100") as engine:
+        job = new_job(engine)
+        await job.call()
+        engine.terminate()
+    with running_engine(tmp_path, WORKFLOW_PACE="100") as engine:
+        job.engine = engine
+        assert (await job.run())["status"] == "running"
+        engine.kill()
+    with running_engine(tmp_path) as engine:
+        job.engine = engine
+        assert (await eventually(job.ended, "the run ends"))["status"] == "error"
+    assert len(job.posts("error")) == 1
+
+
 async def test_it_stops_at_once_and_cleanly(tmp_path: Path, new_job: NewJob) -> None:
     with running_engine(tmp_path, WORKFLOW_FRAME_SIZE="1280x720") as engine:
         job = new_job(engine)
@@ -61,7 +96,7 @@ async def test_it_stops_at_once_and_cleanly(tmp_path: Path, new_job: NewJob) -> 
         assert engine.terminate() == 0
         assert time.monotonic() - began < 5
     stored = [json.loads(file.read_text()) for file in (tmp_path / "executions").glob("*.json")]
-    assert [run["status"] for run in stored] == ["running"]
+    assert [run["status"] for run in stored] == ["new"]
     assert list((tmp_path / "files").iterdir()) == []
 
 

@@ -1,5 +1,7 @@
 """Each rule passes a good history and fails the bad ones it is there for."""
 
+from typing import Any
+
 import pytest
 
 from tests.chaos.checker import check
@@ -27,6 +29,11 @@ from tests.unit.chaos.bad_history import (
 )
 
 CANCELLED: Json = {"code": "CANCELLED"}
+
+
+def case(name: str, rule: Rule, *history: Json) -> Any:
+    """Return the parameters of a test: a rule, and what was seen of a run that it judges."""
+    return pytest.param(rule, with_history(*history), id=name)
 
 
 def test_a_good_history_breaks_nothing() -> None:
@@ -85,88 +92,50 @@ def test_what_is_stored_is_judged(rule: Rule, evidence: Evidence) -> None:
 @pytest.mark.parametrize(
     ("rule", "evidence"),
     [
-        pytest.param(
+        case("status-backwards", statuses.forward, seen(1, "processing", "rendering"), seen(2, "pending", "queued")),
+        case(
+            "stage-backwards",
             statuses.forward,
-            with_history(seen(1, "processing", "rendering"), seen(2, "pending", "queued")),
-            id="status-backwards",
+            seen(1, "processing", "transferring"),
+            seen(2, "processing", "rendering"),
         ),
-        pytest.param(
+        case("failed-after-ready", statuses.forward, seen(1, "ready", "ready"), seen(2, "failed", "failed")),
+        case(
+            "running-after-failed", statuses.forward, seen(1, "failed", "failed"), seen(2, "processing", "transferring")
+        ),
+        case(
+            "ready-after-cancelled",
             statuses.forward,
-            with_history(seen(1, "processing", "transferring"), seen(2, "processing", "rendering")),
-            id="stage-backwards",
+            seen(1, "failed", "failed", error=CANCELLED),
+            seen(2, "ready", "ready"),
         ),
-        pytest.param(
-            statuses.forward,
-            with_history(seen(1, "ready", "ready"), seen(2, "failed", "failed")),
-            id="failed-after-ready",
-        ),
-        pytest.param(
-            statuses.forward,
-            with_history(seen(1, "failed", "failed"), seen(2, "processing", "transferring")),
-            id="running-after-failed",
-        ),
-        pytest.param(
-            statuses.forward,
-            with_history(seen(1, "failed", "failed", error=CANCELLED), seen(2, "ready", "ready")),
-            id="ready-after-cancelled",
-        ),
-        pytest.param(
-            statuses.forward,
-            with_history(seen(1, "processing", "queued", 2), seen(2, "ready", "ready", 1)),
-            id="attempt-backwards",
-        ),
-        pytest.param(
-            statuses.forward, with_history(call("delete", 1), seen(2, "ready", "ready")), id="shown-after-deletion"
-        ),
-        pytest.param(
+        case("attempt-backwards", statuses.forward, seen(1, "processing", "queued", 2), seen(2, "ready", "ready", 1)),
+        case("shown-after-deletion", statuses.forward, call("delete", 1), seen(2, "ready", "ready")),
+        case(
+            "retried-as-the-same-attempt",
             statuses.retried,
-            with_history(
-                seen(1, "failed", "failed", 2),
-                call("retry", 2, 202, {"attempt": 2, "status": "processing", "stage": "queued"}),
-            ),
-            id="retried-as-the-same-attempt",
+            seen(1, "failed", "failed", 2),
+            call("retry", 2, 202, {"attempt": 2, "status": "processing", "stage": "queued"}),
         ),
-        pytest.param(answers.same, with_history(asked(), asked(videoId="ana_2")), id="one-key-two-videos"),
-        pytest.param(answers.promised, with_history(asked(), call("status", 1, 500)), id="answered-500"),
-        pytest.param(answers.promised, with_history(asked(503), asked(None)), id="never-accepted"),
-        pytest.param(answers.promised, with_history(asked(), opened(401)), id="stream-refused"),
-        pytest.param(streams.faithful, with_history(opened(200), in_the_end(NOTES)), id="never-showed-anything"),
-        pytest.param(streams.gapless, with_history(frame(NOTES[0], 1), frame(NOTES[2], 2)), id="notification-missing"),
-        pytest.param(streams.gapless, with_history(frame(NOTES[0], 1), frame(NOTES[0], 2)), id="notification-twice"),
-        pytest.param(
-            streams.gapless,
-            with_history(frame(NOTES[1], 1), {**frame(NOTES[0], 2), "event": "reset"}),
-            id="reset-to-the-past",
-        ),
-        pytest.param(
-            streams.gapless,
-            with_history(frame(NOTES[0], 1), {**frame(NOTES[2], 2), "event": "ready"}),
-            id="passed-over-in-silence",
-        ),
-        pytest.param(
-            streams.faithful,
-            with_history(frame(note(1, "download"), 1), in_the_end(NOTES[:1])),
-            id="showed-something-else",
-        ),
-        pytest.param(streams.faithful, with_history(frame(NOTES[0], 1), in_the_end(NOTES)), id="never-showed-the-end"),
-        pytest.param(told.once, with_history(in_the_end([note(1, "complete"), note(2, "complete")])), id="two-ends"),
-        pytest.param(
-            told.once, with_history(in_the_end([note(1, "complete"), note(2, "error")])), id="error-after-complete"
-        ),
-        pytest.param(
-            told.once, with_history(in_the_end([note(1, "complete"), note(2, "download")])), id="download-after-the-end"
-        ),
-        pytest.param(
-            told.once, with_history(in_the_end([note(1, "error", 2), note(2, "error", 1)])), id="older-attempt-told"
-        ),
-        pytest.param(
-            told.once, with_history(in_the_end([note(1, "removed"), note(2, "error")])), id="told-after-removal"
-        ),
-        pytest.param(told.everybody, with_history(asked(), in_the_end(NOTES[:2])), id="end-not-told"),
-        pytest.param(
-            processes.alive, with_history({"what": "died", "at": 3, "process": "media", "how": "exit 1"}), id="died"
-        ),
-        pytest.param(processes.alive, with_history({"what": "overslept", "at": 3, "process": "media"}), id="overslept"),
+        case("one-key-two-videos", answers.same, asked(), asked(videoId="ana_2")),
+        case("answered-500", answers.promised, asked(), call("status", 1, 500)),
+        case("never-accepted", answers.promised, asked(503), asked(None)),
+        case("stream-refused", answers.promised, asked(), opened(401)),
+        case("never-showed-anything", streams.faithful, opened(200), in_the_end(NOTES)),
+        case("notification-missing", streams.gapless, frame(NOTES[0], 1), frame(NOTES[2], 2)),
+        case("notification-twice", streams.gapless, frame(NOTES[0], 1), frame(NOTES[0], 2)),
+        case("reset-to-the-past", streams.gapless, frame(NOTES[1], 1), {**frame(NOTES[0], 2), "event": "reset"}),
+        case("passed-over-in-silence", streams.gapless, frame(NOTES[0], 1), {**frame(NOTES[2], 2), "event": "ready"}),
+        case("showed-something-else", streams.faithful, frame(note(1, "download"), 1), in_the_end(NOTES[:1])),
+        case("never-showed-the-end", streams.faithful, frame(NOTES[0], 1), in_the_end(NOTES)),
+        case("two-ends", told.once, in_the_end([note(1, "complete"), note(2, "complete")])),
+        case("error-after-complete", told.once, in_the_end([note(1, "complete"), note(2, "error")])),
+        case("download-after-the-end", told.once, in_the_end([note(1, "complete"), note(2, "download")])),
+        case("older-attempt-told", told.once, in_the_end([note(1, "error", 2), note(2, "error", 1)])),
+        case("told-after-removal", told.once, in_the_end([note(1, "removed"), note(2, "error")])),
+        case("end-not-told", told.everybody, asked(), in_the_end(NOTES[:2])),
+        case("died", processes.alive, {"what": "died", "at": 3, "process": "media", "how": "exit 1"}),
+        case("overslept", processes.alive, {"what": "overslept", "at": 3, "process": "media"}),
     ],
 )
 def test_what_was_seen_is_judged(rule: Rule, evidence: Evidence) -> None:
@@ -177,30 +146,29 @@ def test_what_was_seen_is_judged(rule: Rule, evidence: Evidence) -> None:
 @pytest.mark.parametrize(
     ("rule", "evidence"),
     [
-        pytest.param(
+        case(
+            "adopted",
             statuses.forward,
-            with_history(seen(1, "failed", "failed"), seen(2, "failed", "adopting"), seen(3, "ready", "ready")),
-            id="adopted",
+            seen(1, "failed", "failed"),
+            seen(2, "failed", "adopting"),
+            seen(3, "ready", "ready"),
         ),
-        pytest.param(
+        case("tried-again", statuses.forward, seen(1, "failed", "failed"), seen(2, "processing", "queued", 2)),
+        case(
+            "two-answers-under-way-at-once",
             statuses.forward,
-            with_history(seen(1, "failed", "failed"), seen(2, "processing", "queued", 2)),
-            id="tried-again",
+            seen(1.05, "processing", "rendering"),
+            seen(1, "ready", "ready"),
         ),
-        pytest.param(
-            statuses.forward,
-            with_history(seen(1.05, "processing", "rendering"), seen(1, "ready", "ready")),
-            id="two-answers-under-way-at-once",
-        ),
-        pytest.param(
+        case(
+            "reset-instead-of-history",
             streams.gapless,
-            with_history(frame(NOTES[0], 1), {**frame(NOTES[1], 2), "event": "reset"}, frame(NOTES[2], 3)),
-            id="reset-instead-of-history",
+            frame(NOTES[0], 1),
+            {**frame(NOTES[1], 2), "event": "reset"},
+            frame(NOTES[2], 3),
         ),
-        pytest.param(
-            told.once, with_history(in_the_end([note(1, "error"), note(2, "complete")])), id="complete-after-adoption"
-        ),
-        pytest.param(answers.same, with_history(asked(None), asked(), asked()), id="repeated-until-answered"),
+        case("complete-after-adoption", told.once, in_the_end([note(1, "error"), note(2, "complete")])),
+        case("repeated-until-answered", answers.same, asked(None), asked(), asked()),
     ],
 )
 def test_what_is_allowed_passes(rule: Rule, evidence: Evidence) -> None:

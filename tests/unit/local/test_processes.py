@@ -105,6 +105,7 @@ async def test_what_a_process_that_died_has_started_goes_too(run: Run) -> None:
 async def test_one_that_ends_at_once_is_reported_with_its_last_words(run: Run) -> None:
     child = run("raise SystemExit('the disk is full')")
     child.start()
+    await child.wait_exit()  # else its last words might pass for a sign that it is ready
     with pytest.raises(StartFailed, match=r"(?s)exit code 1.*the disk is full.*it\.log"):
         await child.wait_ready(10)
 

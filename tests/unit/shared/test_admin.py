@@ -43,7 +43,7 @@ def test_a_secret_that_can_be_guessed_is_refused_and_not_repeated() -> None:
 
 @contextlib.asynccontextmanager
 async def serving(token: str) -> AsyncIterator[httpx.AsyncClient]:
-    settings = CommonSettings(admin_token=SecretStr(token))
+    settings = CommonSettings(admin_token=SecretStr(token), kafka_bootstrap_servers="127.0.0.1:1")
     runtime = Runtime("media", settings, "mongodb://127.0.0.1:1")
     router = APIRouter()
 
