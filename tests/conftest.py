@@ -14,7 +14,7 @@ from deploy.local.site import ENGINE_VARIABLES
 from deploy.local.stack import LocalStack
 
 QUICK = {
-    "workflow": {"WORKFLOW_PACE": "0", "WORKFLOW_FRAME_SIZE": "320x180"},
+    "workflow": {"WORKFLOW_PACE": "0", "WORKFLOW_FRAME_SIZE": "320x180", "WORKFLOW_FRAME_RATE": "4"},
     "gateway": {"REANNOUNCE_AFTER": "3"},
 }
 os.environ.setdefault("KAFKA_FETCH_WAIT", "0.2")  # idle stacks then cost two fifths of what they cost at 0.05

@@ -27,6 +27,7 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
     "workflow": {
         "WORKFLOW_PACE": "0",
         "WORKFLOW_FRAME_SIZE": "320x180",
+        "WORKFLOW_FRAME_RATE": "4",
         "WORKFLOW_CALLBACK_TIMEOUT": "PT4S",
     },
     "gateway": {"REANNOUNCE_AFTER": "3", "REANNOUNCE_MOST": "8"},

@@ -24,7 +24,7 @@ class Production:
 
     def __init__(self, settings: WorkflowSettings, files: VideoFiles, book: FaultBook) -> None:
         self._files, self._book = files, book
-        self._pace, self._frame_size = settings.pace, settings.frame_size
+        self._pace, self._frame_size, self._frame_rate = settings.pace, settings.frame_size, settings.frame_rate
         self._places = asyncio.Semaphore(settings.concurrency)
 
     async def produce(self, execution: Execution, reports: ProgressReports) -> Result:
@@ -70,7 +70,7 @@ class Production:
     async def _render(self, execution: Execution, report: Callable[[float], None]) -> Result:
         async with self._places:
             draft = self._files.draft(execution.id)
-            rendered = await render_apart(execution.fields, draft, self._frame_size, report)
+            rendered = await render_apart(execution.fields, draft, self._frame_size, self._frame_rate, report)
         self._files.publish(execution.id)
         return Result(
             video_url=self._files.url(execution.id), size=rendered["size_bytes"], duration=rendered["duration_seconds"]

@@ -25,7 +25,7 @@ class RenderFailed(Exception):
 
 
 async def render_apart(
-    fields: dict[str, Any], path: Path, size: tuple[int, int], report: Callable[[float], None]
+    fields: dict[str, Any], path: Path, size: tuple[int, int], fps: int, report: Callable[[float], None]
 ) -> dict[str, Any]:
     """Render the video of `fields` to `path` (absolute); `report` hears the share done (0..1).
 
@@ -41,7 +41,7 @@ async def render_apart(
     )
     complaints = asyncio.create_task(_rest(process.stderr))
     try:
-        job = {"fields": fields, "path": str(path), "size": size, "parent": os.getpid()}
+        job = {"fields": fields, "path": str(path), "size": size, "fps": fps, "parent": os.getpid()}
         rendered = await _converse(process, json.dumps(job).encode(), report)
         status = await process.wait()
         if rendered is None or status != 0:
@@ -95,7 +95,7 @@ def main() -> None:
 
     board = storyboard(job["fields"])
     width, height = job["size"]
-    rendered = render(board, Path(job["path"]), (width, height), lambda share: _say({"share": share}))
+    rendered = render(board, Path(job["path"]), (width, height), job["fps"], lambda share: _say({"share": share}))
     _say({"rendered": asdict(rendered)})
 
 

@@ -13,7 +13,6 @@ from deploy.local.workflow.frames import Film
 from deploy.local.workflow.sound import SAMPLE_RATE, tone_bed
 from deploy.local.workflow.storyboard import Storyboard
 
-FPS = 24
 _AUDIO_CHUNK = 1024
 _X264_SHORTCUTS = "cabac=1:deblock=1"
 _BT709 = 1
@@ -30,21 +29,23 @@ class Rendered:
     height: int
 
 
-def render(board: Storyboard, path: Path, size: tuple[int, int], report: Callable[[float], None]) -> Rendered:
+def render(
+    board: Storyboard, path: Path, size: tuple[int, int], fps: int, report: Callable[[float], None]
+) -> Rendered:
     """Write the video of `board` to `path`; `report` hears the share done (0..1) about once per second of film.
 
     Blocks: a 10 s clip of 1280x720 takes a few seconds of one core. Both numbers of `size` are
     multiples of 4.
     """
-    film = Film(board, size, FPS)
+    film = Film(board, size, fps)
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         container.metadata["title"] = board.title
-        picture = _video_stream(container, size)
+        picture = _video_stream(container, size, fps)
         sound = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono", bit_rate=64_000)
-        audio = _audio_frames(film.palette.seed, film.frame_count / FPS)
+        audio = _audio_frames(film.palette.seed, film.frame_count / fps)
         for number, canvas in enumerate(film.frames()):
-            container.mux(picture.encode(_video_frame(canvas, number)))
-            if number % FPS == 0:
+            container.mux(picture.encode(_video_frame(canvas, number, fps)))
+            if number % fps == 0:
                 _mux_second(container, sound, audio)
                 report(number / film.frame_count)
         for rest in audio:
@@ -52,16 +53,16 @@ def render(board: Storyboard, path: Path, size: tuple[int, int], report: Callabl
         container.mux(picture.encode(None))
         container.mux(sound.encode(None))
     report(1.0)
-    return Rendered(path.stat().st_size, round(film.frame_count / FPS, 3), *size)
+    return Rendered(path.stat().st_size, round(film.frame_count / fps, 3), *size)
 
 
-def _video_stream(container: av.container.OutputContainer, size: tuple[int, int]) -> av.video.stream.VideoStream:
+def _video_stream(container: av.container.OutputContainer, size: tuple[int, int], fps: int) -> av.video.stream.VideoStream:
     # One thread: several renders share the machine with the services they are made for.
     options = {"preset": "ultrafast", "crf": "24", "threads": "1", "x264-params": _X264_SHORTCUTS}
-    stream = container.add_stream("libx264", rate=FPS, options=options)
+    stream = container.add_stream("libx264", rate=fps, options=options)
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
-    stream.gop_size = FPS * 2
+    stream.gop_size = fps * 2
     stream.codec_context.colorspace = _BT709
     stream.codec_context.color_primaries = _BT709
     stream.codec_context.color_trc = _BT709
@@ -69,10 +70,10 @@ def _video_stream(container: av.container.OutputContainer, size: tuple[int, int]
     return stream
 
 
-def _video_frame(canvas: Canvas, number: int) -> av.VideoFrame:
+def _video_frame(canvas: Canvas, number: int, fps: int) -> av.VideoFrame:
     frame = canvas.video_frame()
     frame.pts = number
-    frame.time_base = Fraction(1, FPS)
+    frame.time_base = Fraction(1, fps)
     return frame
 
 

@@ -7,10 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from deploy.local.workflow.palette import palette_for
-from deploy.local.workflow.renderer import FPS, Rendered, render
+from deploy.local.workflow.renderer import Rendered, render
 from deploy.local.workflow.storyboard import Storyboard, storyboard
 
 SIZE = (160, 88)
+FPS = 12
 SCRIPT = {
     "title": "Über fünf Dächer",
     "hook": "Look up.",
@@ -35,7 +36,7 @@ def shares() -> list[float]:
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory, board: Storyboard, shares: list[float]) -> tuple[Path, Rendered]:
     path = tmp_path_factory.mktemp("video") / "a video.mp4"
-    return path, render(board, path, SIZE, shares.append)
+    return path, render(board, path, SIZE, FPS, shares.append)
 
 
 def pictures(path: Path) -> list[NDArray[np.uint8]]:
@@ -85,4 +86,4 @@ def test_each_title_has_its_own_colours() -> None:
 def test_the_longest_script_fits_the_frame(tmp_path: Path) -> None:
     text = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz " * 3
     board = storyboard({"title": text * 5, "hook": text, "company_name": text * 3, "license": text * 3})
-    assert render(board, tmp_path / "long.mp4", SIZE, lambda _: None).size_bytes > 0
+    assert render(board, tmp_path / "long.mp4", SIZE, FPS, lambda _: None).size_bytes > 0
