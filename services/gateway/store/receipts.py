@@ -96,8 +96,9 @@ class Receipts:
         receipt = await self._collection.find_one({"_id": receipt_id}, {"receivedAt": 1, "judgedAt": 1, "outcome": 1})
         now = utc_now()
         known: Document = {"outcome": outcome, "judgedAt": now}
-        if receipt and receipt.get("outcome") in DECISIVE:
-            known["outcome"] = receipt["outcome"]  # that it came again says nothing about what it did
+        before = receipt.get("outcome") if receipt else None
+        if before in DECISIVE or (before and outcome == "held"):
+            known["outcome"] = before  # that it came again says nothing about what it did; held is no conclusion
         if outcome == "quarantined":
             known["expiresAt"] = now + QUARANTINED_KEPT
         await self._collection.update_one({"_id": receipt_id}, {"$set": known, "$unset": {"job": ""}})

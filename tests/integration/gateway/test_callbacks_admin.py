@@ -131,15 +131,18 @@ async def test_nobody_else_gets_in(world: World) -> None:
         await refused(await client.get("/admin/callbacks"), 401, "ADMIN_TOKEN_REQUIRED")
 
 
-async def test_that_it_came_again_does_not_hide_what_it_did(world: World, admin: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize(("did", "then"), [("applied", "repeat"), ("applied", "held"), ("quarantined", "held")])
+async def test_that_it_came_again_does_not_hide_what_it_did(
+    world: World, admin: httpx.AsyncClient, did: str, then: str
+) -> None:
     receipt_id = await received(world, unknown_video())
-    await judge(world, admin, receipt_id, "applied")
+    await judge(world, admin, receipt_id, did)
     first = (await shown(admin, receipt_id))["judgedAt"]
-    told = {"id": f"{receipt_id}:again", "receiptId": receipt_id, "purpose": "complete", "outcome": "repeat"}
+    told = {"id": f"{receipt_id}:again", "receiptId": receipt_id, "purpose": "complete", "outcome": then}
     await world.publish(CallbackJudged.model_validate(told))
 
     async def judged_again() -> bool:
         return bool((await shown(admin, receipt_id))["judgedAt"] != first)
 
     await eventually(judged_again, "judged again")
-    assert (await shown(admin, receipt_id))["outcome"] == "applied"
+    assert (await shown(admin, receipt_id))["outcome"] == did
