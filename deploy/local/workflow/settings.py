@@ -14,9 +14,11 @@ _FRAME_SIZE = re.compile(r"(\d{2,4})x(\d{2,4})")
 
 
 def _frame_size(value: object) -> object:
-    match = _FRAME_SIZE.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    if not isinstance(value, str):
         return value
+    match = _FRAME_SIZE.fullmatch(value)
+    if match is None:
+        raise ValueError("it must be width and height, e.g. 1280x720")
     width, height = int(match[1]), int(match[2])
     if width % 4 or height % 4:
         raise ValueError("both numbers must be multiples of 4, e.g. 1280x720")
@@ -46,6 +48,7 @@ class WorkflowSettings(BaseSettings):
     frame_size: Annotated[tuple[int, int], NoDecode, BeforeValidator(_frame_size)] = Field(
         default=(1280, 720), description="Pixels, e.g. 1280x720; tests take a small one."
     )
+    frame_rate: int = Field(default=24, ge=1, le=60, description="Pictures a second; tests take a low one.")
     callback_patience: Duration = Field(
         default=timedelta(hours=6), description="How long a callback is repeated. ISO 8601 or seconds."
     )
