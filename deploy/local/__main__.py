@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from deploy.local.running import stop_owner
-from deploy.local.up import up
+from deploy.local.up import forget_dead, up
 
 _STOP_SECONDS = 60.0
 
@@ -22,12 +22,13 @@ def main() -> int:
 
 
 def down(folder: Path) -> int:
-    """Stop the stack that runs on the folder and wait until it is gone."""
+    """Stop the stack that runs on the folder and wait until it is gone; tidy up after one that was killed."""
     try:
         stopped = stop_owner(folder / "lock", _STOP_SECONDS)
     except TimeoutError:
         print(f"Reelway was asked to stop, but still runs after {_STOP_SECONDS:.0f} s.")
         return 1
+    forget_dead(folder)
     print("Reelway is stopped." if stopped else "Reelway is not running.")
     return 0
 

@@ -1,5 +1,6 @@
-"""Which port each process listens on: the usual one where it is free, else the next free one."""
+"""Which port each process listens on: that of the last run or the usual one where they are free, else a free one."""
 
+import json
 import random
 import socket
 from collections.abc import Iterable, Mapping
@@ -14,25 +15,38 @@ class PortTaken(Exception):
     """A port that was asked for by name is in use."""
 
 
-def choose_ports(preferred: Mapping[str, int], fixed: Mapping[str, int] | None = None) -> dict[str, int]:
-    """Return a free loopback port for every name: its preferred one or the nearest free one above it.
+def choose_ports(
+    usual: Mapping[str, int], fixed: Mapping[str, int] | None = None, last: Mapping[str, int] | None = None
+) -> dict[str, int]:
+    """Return a free loopback port for every name: its last one, else its usual one, else the nearest free one above.
 
-    Ports in `fixed` are taken as they are: PortTaken if one is in use. The preferred ports that are free go to their
-    owners before any replacement is looked for, so one taken port does not move its neighbours.
+    Ports in `fixed` are taken as they are: PortTaken if one is in use. The last and the usual ports that are free go
+    to their owners before any replacement is looked for, so one taken port does not move its neighbours.
     """
-    fixed = fixed or {}
+    fixed, last = fixed or {}, last or {}
     with ExitStack() as held:
         chosen = {}
         for name, port in fixed.items():
             if not _hold(held, port):
                 raise PortTaken(f"port {port}, set for {name}, is in use")
             chosen[name] = port
-        wanted = {name: port for name, port in preferred.items() if name not in fixed}
-        chosen |= {name: port for name, port in wanted.items() if _hold(held, port)}
-        for name, port in wanted.items():
+        for wanted in (last, usual):
+            for name in usual:
+                if name not in chosen and name in wanted and _hold(held, wanted[name]):
+                    chosen[name] = wanted[name]
+        for name, port in usual.items():
             if name not in chosen:
                 chosen[name] = _next_free(held, port)
         return chosen
+
+
+def last_ports(file: Path) -> dict[str, int]:
+    """Return the ports of the last run, which it wrote to the file; none before the first.
+
+    Others keep addresses beyond a run: unfinished videos where they call back, finished ones where they are fetched.
+    """
+    ports: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+    return ports
 
 
 def free_ports(names: Iterable[str]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from deploy.local.stack import LocalStack
 
 
 class StackFile:
-    """The file that exists exactly while the stack is up."""
+    """The file that exists while the stack is up; one that was killed leaves it to the next `up` or `down`."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -16,6 +16,10 @@ class StackFile:
     def write(self, stack: LocalStack) -> None:
         """Say where everything is. A process id is null for what is not ours: a real engine."""
         write_private(self._file, describe(stack))
+
+    def exists(self) -> bool:
+        """Return whether a stack says where it is."""
+        return self._file.exists()
 
     def remove(self) -> None:
         """Take the file away, if there is one."""

@@ -1,20 +1,24 @@
 """`make up`: start the stack, say where everything is, keep it running until told to stop."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+from deploy.local.checks import check_settings
 from deploy.local.display import Display, make_display
 from deploy.local.engines import EngineMissing
-from deploy.local.ports import PortTaken, choose_ports
+from deploy.local.ports import PortTaken, choose_ports, last_ports
+from deploy.local.private_file import write_private
 from deploy.local.processes import StartFailed
 from deploy.local.record import StackFile
 from deploy.local.running import AlreadyRunning, sole_owner
 from deploy.local.site import ENGINE_VARIABLES, PREFERRED_PORTS, SERVICES
 from deploy.local.stack import LocalStack
 from deploy.local.supervise import keep_running
+from shared.wiring.environment import WRONG_SETTINGS_EXIT, WrongSettings
 
 
 async def up(folder: Path, environ: Mapping[str, str] = os.environ) -> int:
@@ -32,15 +36,30 @@ async def up(folder: Path, environ: Mapping[str, str] = os.environ) -> int:
         )
     except (EngineMissing, PortTaken, StartFailed) as failure:
         display.say(f"\nReelway did not start: {failure}")
+    except WrongSettings as wrong:
+        display.say(f"Reelway did not start. What is wrong in the environment:\n{wrong}")
+        return WRONG_SETTINGS_EXIT
     return 1
+
+
+def forget_dead(folder: Path) -> None:
+    """Take away what a stack that was killed could not: the file that says where it is. Nothing where one runs."""
+    record = StackFile(folder / "stack.json")
+    if record.exists():
+        with contextlib.suppress(AlreadyRunning), sole_owner(folder / "lock"):
+            record.remove()
 
 
 async def _until_stopped(folder: Path, environ: Mapping[str, str], display: Display) -> int:
     record = StackFile(folder / "stack.json")
     record.remove()  # a stack that was killed could not
-    ports = choose_ports(*_wanted_ports(environ))
+    fixed = check_settings(LocalStack(folder, ports=PREFERRED_PORTS, environ=environ).site)
+    last = last_ports(folder / "ports.json")
+    ports = choose_ports(PREFERRED_PORTS, fixed, last)
     stack = LocalStack(folder, ports=ports, environ=environ, report=display.changed)
-    serving = asyncio.create_task(_serve(stack, record, display))
+    used = {name: ports[name] for name in (*stack.site.engines, *stack.site.services)}
+    write_private(folder / "ports.json", last | used)
+    serving = asyncio.create_task(_serve(stack, record, display, _moved(ports, fixed, last)))
     _on_signals(serving, stack)
     try:
         await serving
@@ -52,7 +71,7 @@ async def _until_stopped(folder: Path, environ: Mapping[str, str], display: Disp
     return 0
 
 
-async def _serve(stack: LocalStack, record: StackFile, display: Display) -> None:
+async def _serve(stack: LocalStack, record: StackFile, display: Display, moved: Mapping[str, str]) -> None:
     display.open([(name, without_login(stack.url(name))) for name in (*ENGINE_VARIABLES, *SERVICES)])
     for name in ENGINE_VARIABLES:
         if name not in stack.site.engines:
@@ -60,13 +79,13 @@ async def _serve(stack: LocalStack, record: StackFile, display: Display) -> None
     async with stack:
         try:
             record.write(stack)
-            display.announce("Reelway is up", _welcome(stack))
+            display.announce("Reelway is up", _welcome(stack, moved))
             await keep_running(stack, display.changed, changed=lambda: record.write(stack))
         finally:
             record.remove()
 
 
-def _welcome(stack: LocalStack) -> list[str]:
+def _welcome(stack: LocalStack, moved: Mapping[str, str]) -> list[str]:
     lines = [
         f"Open      {stack.url('gateway')}",
         f"Log in    {stack.credentials.demo_email}",
@@ -75,12 +94,20 @@ def _welcome(stack: LocalStack) -> list[str]:
         f"Videos, secrets and logs are kept in {stack.site.folder}",
         "Stop with Ctrl-C, or `make down` elsewhere.",
     ]
-    moved = [
-        f"{name} on {stack.site.ports[name]} ({usual} is taken)"
-        for name, usual in PREFERRED_PORTS.items()
-        if stack.site.ports[name] != usual and name in (*stack.site.engines, *stack.site.services)
-    ]
-    return [*lines, "", "Other ports than usual: " + ", ".join(moved)] if moved else lines
+    running = (*stack.site.engines, *stack.site.services)
+    elsewhere = [f"{name} on {where}" for name, where in moved.items() if name in running]
+    return [*lines, "", "Other ports than usual: " + ", ".join(elsewhere)] if elsewhere else lines
+
+
+def _moved(ports: Mapping[str, int], fixed: Mapping[str, int], last: Mapping[str, int]) -> dict[str, str]:
+    """Return those who are not where they usually are: their port, and why."""
+
+    def why(name: str) -> str:
+        if name in fixed:
+            return f"{name.upper()}_PORT"
+        return "as last time" if ports[name] == last.get(name) else f"{PREFERRED_PORTS[name]} is taken"
+
+    return {name: f"{port} ({why(name)})" for name, port in ports.items() if port != PREFERRED_PORTS[name]}
 
 
 def without_login(url: str) -> str:
@@ -88,12 +115,6 @@ def without_login(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     place = (rest if separator else scheme).split("?")[0].split("/")[0].rpartition("@")[2]
     return f"{scheme}://{place}" if scheme.startswith("http") else place
-
-
-def _wanted_ports(environ: Mapping[str, str]) -> tuple[Mapping[str, int], Mapping[str, int]]:
-    """Return the usual ports, and those that the caller fixed by <SERVICE>_PORT."""
-    fixed = {name: int(environ[f"{name.upper()}_PORT"]) for name in SERVICES if environ.get(f"{name.upper()}_PORT")}
-    return PREFERRED_PORTS, fixed
 
 
 def _on_signals(serving: "asyncio.Task[None]", stack: LocalStack) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from shared.access.webhook_signatures import signing_key
-from shared.wiring.settings import CommaSeparated, Duration, StorageSettings
+from shared.wiring.settings import CommaSeparated, Duration, MongoUrl, StorageSettings, StorageUrl
 
 
 def _usable(secrets: tuple[str, ...]) -> tuple[str, ...]:
@@ -20,7 +20,7 @@ class GatewaySettings(StorageSettings):
 
     gateway_host: str = Field(default="127.0.0.1", description="The address it listens on.")
     gateway_port: int = Field(default=8080, ge=0, le=65535, description="The port it listens on.")
-    gateway_mongo_url: str = Field(
+    gateway_mongo_url: MongoUrl = Field(
         default="mongodb://127.0.0.1:27017/?retryWrites=false",
         description="The database is `gateway` unless the URL names one.",
     )
@@ -71,7 +71,7 @@ class GatewaySettings(StorageSettings):
     )
     streams_per_user: int = Field(default=20, ge=1, description="Live streams one user may have open at this process.")
 
-    s3_public_endpoint: str | None = Field(
+    s3_public_endpoint: StorageUrl | None = Field(
         default=None, description="What browsers see in signed URLs; S3_ENDPOINT where it is not set."
     )
     download_url_life: Duration = Field(default=timedelta(hours=1), description="How long a signed URL works.")

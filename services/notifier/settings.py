@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import Field, model_validator
 
 from shared.contracts.topics import RETENTION
-from shared.wiring.settings import CommonSettings, Duration
+from shared.wiring.settings import CommonSettings, Duration, MongoUrl
 
 
 class NotifierSettings(CommonSettings):
@@ -13,7 +13,7 @@ class NotifierSettings(CommonSettings):
 
     notifier_host: str = Field(default="127.0.0.1", description="The address it listens on.")
     notifier_port: int = Field(default=8083, ge=0, le=65535, description="The port it listens on.")
-    notifier_mongo_url: str = Field(
+    notifier_mongo_url: MongoUrl = Field(
         default="mongodb://127.0.0.1:27020/?retryWrites=false",
         description="The database is `notifier` unless the URL names one.",
     )

@@ -72,6 +72,38 @@ def _replay(messages: list[Message], receive: Receive) -> Receive:
     return replay
 
 
+class HeadAsGet:
+    """Answers HEAD wherever there is a GET: the same status and headers, no body. A live stream only begins."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a HEAD on as a GET, and its answer without what is in it."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        asked = {**scope, "method": "GET"}  # a copy: the server must go on to know that it was a HEAD
+        begun = False
+
+        async def receive_until_begun() -> Message:
+            # With the headers a HEAD has all it wants: what would go on now sees its client gone.
+            return {"type": "http.disconnect"} if begun else await receive()
+
+        async def send_headers(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                await send(message)
+                await send({"type": "http.response.body", "body": b""})
+
+        try:
+            await self._app(asked, receive_until_begun, send_headers)
+        finally:
+            if "route" in asked:
+                scope["route"] = asked["route"]  # for those around: what they count and log is by route
+
+
 class Observed:
     """Gives each request a trace, counts and times it, and writes its one log line (never its query or body)."""
 

@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
 
 from shared.contracts.wire import iso
-from shared.wiring.asgi import BodyLimit, Observed
+from shared.wiring.asgi import BodyLimit, HeadAsGet, Observed
 from shared.wiring.health import Health
 from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import database_is_away
@@ -103,6 +103,7 @@ def bare_app(title: str, lifespan: Lifespan | None = None) -> FastAPI:
     answer_refusal(app, HTTPException, _http_error)
     app.add_exception_handler(PyMongoError, _database_error)
     app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
     return app
 

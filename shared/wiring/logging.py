@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -60,6 +60,36 @@ class Calm(logging.Filter):
         return True
 
 
+def _escaped(text: str, *, but: str = "") -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in but else char.encode("unicode_escape").decode("ascii") for char in text
+    )
+
+
+def one_line(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Escape what can't be seen in the texts of an event, so that what others wrote can't begin a line of its own."""
+    # A traceback has lines; Shown looks after it.
+    return {
+        name: _escaped(value) if isinstance(value, str) and name != "exception" else value
+        for name, value in event.items()
+    }
+
+
+class Shown:
+    """Renders for people, and escapes what can't be seen (JSON has that by itself) but line ends and tabs."""
+
+    def __init__(self) -> None:
+        # The default prints every frame's variables where rich is installed: tokens and scripts among them.
+        plain = structlog.dev.plain_traceback
+        self._renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)
+
+    def __call__(self, logger: Any, name: str, event: structlog.typing.EventDict) -> str:
+        """Return one line, and the lines of a traceback."""
+        return _escaped(str(self._renderer(logger, name, event)), but="\n\t")
+
+
 def configure_logging(service: str, level: str, style: Literal["json", "console"]) -> None:
     """Send every log line of this process, of libraries too, to standard error in one format."""
 
@@ -74,16 +104,12 @@ def configure_logging(service: str, level: str, style: Literal["json", "console"
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if style == "json"
-        # The default prints every frame's variables where rich is installed: tokens and scripts among them.
-        else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-    )
     final: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if style == "json":
-        final.append(structlog.processors.format_exc_info)
-    formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*final, renderer])
+        final += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        final += [one_line, Shown()]
+    formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=final)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)

@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
 
 from shared.access.admin import SHORTEST
 
@@ -21,10 +24,31 @@ def _seconds(value: object) -> object:
     return value
 
 
+def _mongo_url(value: str) -> str:
+    if "://" in value and not value.startswith("mongodb+srv://"):  # whose hosts only DNS knows
+        try:
+            parse_uri(value, warn=True)
+        except (PyMongoError, ValueError):  # what they say may hold the password
+            raise ValueError("it must be an address such as mongodb://user:password@host:27017/") from None
+    return value
+
+
+def _storage_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
+        raise ValueError("it must be an address such as https://host:9000, without a path")
+    return value
+
+
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 """A setting in seconds (`90`, `0.5`) or as an ISO 8601 duration (`PT45M`, `P30D`)."""
+
+
+MongoUrl = Annotated[str, AfterValidator(_mongo_url)]
+
+StorageUrl = Annotated[str, AfterValidator(_storage_url)]
 
 
 class CommonSettings(BaseSettings):
@@ -72,7 +96,7 @@ class CommonSettings(BaseSettings):
 class StorageSettings(CommonSettings):
     """Where the object storage is, for the services that use it."""
 
-    s3_endpoint: str = Field(default="http://127.0.0.1:9000", description="Where services reach the storage.")
+    s3_endpoint: StorageUrl = Field(default="http://127.0.0.1:9000", description="Where services reach the storage.")
     s3_access_key: str = Field(description="The storage's access key.")
     s3_secret_key: SecretStr = Field(description="The storage's secret key.")
     s3_bucket: str = Field(default="reelway", description="Made at start where it is missing.")

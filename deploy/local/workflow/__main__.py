@@ -10,6 +10,7 @@ import uvicorn
 from deploy.local.workflow.server import build_app
 from deploy.local.workflow.settings import WorkflowSettings
 from deploy.local.workflow.webhooks import ConnectionCut
+from shared.wiring.environment import settings_or_exit
 from shared.wiring.logging import configure_logging
 
 _GRACE_SECONDS = 1
@@ -25,7 +26,7 @@ class _ExpectedCuts(logging.Filter):
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT, then exit with status 0."""
-    settings = WorkflowSettings()
+    settings = settings_or_exit(WorkflowSettings)
     configure_logging("workflow", settings.log_level, settings.log_format)
     logging.getLogger("uvicorn.error").addFilter(_ExpectedCuts())
     listener = socket.create_server((settings.host, settings.port))

@@ -1,4 +1,4 @@
-"""Runs executions from the webhook call to the last callback, and picks up after a kill."""
+"""Runs executions from the webhook call to the last callback, and picks up after a stop or a kill."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -34,18 +34,30 @@ class Engine:
         return execution
 
     def recover(self) -> None:
-        """Take up what a stopped engine left: runs that were cut off fail, callbacks still owed are sent."""
+        """Take up what the last engine left: runs it handed back start anew, others that were cut off fail as in n8n.
+
+        Callbacks still owed are sent.
+        """
         for execution in self._store.unsettled():
-            if execution.owes is None:
-                self._outcomes.end_with_error(execution, KILLED)
-            self._spawn(execution, self._outcomes.settle(execution))
+            if execution.status == "new":
+                execution.status = "running"  # on disk, so that a kill from now on counts as one
+                self._store.save(execution)
+                self._spawn(execution, self._run(execution))
+            else:
+                if execution.owes is None:
+                    self._outcomes.end_with_error(execution, KILLED)
+                self._spawn(execution, self._outcomes.settle(execution))
 
     async def stop(self) -> None:
-        """Abandon everything at once; what ran fails at the next start, as after a kill."""
+        """Abandon everything at once; runs without an outcome are handed back, to start anew with the next engine."""
         runs = list(self._runs.values())
         for run in runs:
             run.cancel()
         await asyncio.gather(*runs, return_exceptions=True)
+        for execution in self._store.unsettled():
+            if execution.owes is None:
+                execution.status = "new"
+                self._store.save(execution)
 
     async def cancel(self, execution: Execution) -> None:
         """Stop a run for good, unless it ends just now. As in n8n, nobody is called back."""

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, computed_field
 from pydantic.alias_generators import to_camel
 
-Status = Literal["running", "success", "error", "canceled"]
+Status = Literal["new", "running", "success", "error", "canceled"]
+"""`new` is what n8n calls a run that waits to be started: here one that a stop interrupted."""
 Purpose = Literal["complete", "error", "progress"]
 
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
@@ -152,4 +153,4 @@ class ExecutionStore:
 
     def unsettled(self) -> list[Execution]:
         """Return the executions that have not ended, or whose caller has not heard of it yet."""
-        return [one for one in self._all.values() if one.status == "running" or one.owes is not None]
+        return [one for one in self._all.values() if one.status in ("new", "running") or one.owes is not None]

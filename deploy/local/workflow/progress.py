@@ -19,11 +19,15 @@ SendProgress = Callable[[Execution, int, str], Awaitable[None]]
 
 
 class ProgressReports:
-    """Sends each milestone of one execution once, in order; may hold them back to send them all at the end."""
+    """Sends each milestone of one execution once, in order; may hold them back to send them all at the end.
+
+    What an interrupted run has reported is not repeated when it starts anew.
+    """
 
     def __init__(self, execution: Execution, store: ExecutionStore, send: SendProgress, hold: bool) -> None:
         self._execution, self._store, self._send, self._hold = execution, store, send, hold
-        self._ahead = list(MILESTONES)
+        reached = execution.progress if execution.stage else -1
+        self._ahead = [milestone for milestone in MILESTONES if milestone[0] > reached]
         self._held: list[tuple[int, str]] = []
 
     async def reach(self, percent: float) -> None:

@@ -29,9 +29,7 @@ class Rendered:
     height: int
 
 
-def render(
-    board: Storyboard, path: Path, size: tuple[int, int], fps: int, report: Callable[[float], None]
-) -> Rendered:
+def render(board: Storyboard, path: Path, size: tuple[int, int], fps: int, report: Callable[[float], None]) -> Rendered:
     """Write the video of `board` to `path`; `report` hears the share done (0..1) about once per second of film.
 
     Blocks: a 10 s clip of 1280x720 takes a few seconds of one core. Both numbers of `size` are
@@ -56,7 +54,9 @@ def render(
     return Rendered(path.stat().st_size, round(film.frame_count / fps, 3), *size)
 
 
-def _video_stream(container: av.container.OutputContainer, size: tuple[int, int], fps: int) -> av.video.stream.VideoStream:
+def _video_stream(
+    container: av.container.OutputContainer, size: tuple[int, int], fps: int
+) -> av.video.stream.VideoStream:
     # One thread: several renders share the machine with the services they are made for.
     options = {"preset": "ultrafast", "crf": "24", "threads": "1", "x264-params": _X264_SHORTCUTS}
     stream = container.add_stream("libx264", rate=fps, options=options)

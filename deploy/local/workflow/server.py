@@ -34,8 +34,10 @@ def build_app(settings: WorkflowSettings, public_url: str) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with client:
             engine.recover()
-            yield
-            await engine.stop()
+            try:
+                yield
+            finally:
+                await engine.stop()
 
     app = FastAPI(title="Reelway workflow engine", lifespan=lifespan)
     app.include_router(webhook_routes(Webhooks(settings, engine, book, calls)))

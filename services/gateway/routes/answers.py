@@ -73,6 +73,7 @@ class Video(_Shape):
     updated_at: UtcTime
     stage: str
     progress: float | None = Field(default=None, ge=0, le=100)
+    message: str | None = None
     attempt: int
     estimated_completion: UtcTime | None = Field(default=None, alias="estimated_completion")
     error: Failed | None = None

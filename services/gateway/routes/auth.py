@@ -10,12 +10,14 @@ from services.gateway.routes.answers import Nothing, Token, Who, answers
 from services.gateway.routes.bodies import Login, Register
 from services.gateway.signing import Signer
 from services.gateway.store.accounts import Account
-from services.gateway.workflow.logins import Grant, Logins
-from shared.access.access_tokens import COOKIE, Identity
+from services.gateway.workflow.logins import Grant, Logins, NoSessionError
+from shared.access.access_tokens import COOKIE, AccessTokenError, Identity
 from shared.wiring.http import answer
 
 REFRESH_COOKIE = "reelway_refresh"
 REFRESH_PATH = "/api/auth"
+BYE_TO_BEARER = "Logged out: the session has ended. The access token itself works until it expires; forget it."
+"""Services believe a token by its signature alone, so nothing takes one back."""
 
 
 def router(logins: Logins, access: Access, signer: Signer, *, secure: bool) -> APIRouter:
@@ -40,7 +42,7 @@ def router(logins: Logins, access: Access, signer: Signer, *, secure: bool) -> A
         if kept is not None:
             access.check_origin(request)
             return cookies.granted(await logins.refresh(kept), "Session renewed")
-        return cookies.granted(await logins.renew(await access.identity(request)), "Session renewed")
+        return cookies.granted(await logins.renew(await _renewing(access, request)), "Session renewed")
 
     @routes.post("/api/auth/logout", responses=answers(200, Nothing))
     async def logout(request: Request) -> Response:
@@ -49,7 +51,7 @@ def router(logins: Logins, access: Access, signer: Signer, *, secure: bool) -> A
             access.check_origin(request)
         if kept is None or not await logins.log_out_with(kept):
             await logins.log_out(await access.identity(request))
-        return cookies.cleared(answer({}, "Logged out"))
+        return cookies.cleared(answer({}, BYE_TO_BEARER if "authorization" in request.headers else "Logged out"))
 
     @routes.get("/api/auth/me", responses=answers(200, Who))
     async def me(asking: Annotated[Identity, Depends(access.identity)]) -> Response:
@@ -66,6 +68,13 @@ def router(logins: Logins, access: Access, signer: Signer, *, secure: bool) -> A
 def _refresh_token(request: Request) -> str | None:
     """Return the refresh cookie; who sends a bearer token means that."""
     return None if "authorization" in request.headers else request.cookies.get(REFRESH_COOKIE)
+
+
+async def _renewing(access: Access, request: Request) -> Identity:
+    try:
+        return await access.identity(request)
+    except AccessTokenError as error:
+        raise NoSessionError from error
 
 
 class _Cookies:

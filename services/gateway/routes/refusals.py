@@ -10,6 +10,7 @@ from services.gateway.store.accounts import EmailTakenError
 from services.gateway.webhook_access import NotAuthenticatedError
 from services.gateway.workflow.lifecycle import NotFailedError, NotFoundError, NotReadyError, NotRunningError
 from services.gateway.workflow.logins import (
+    NoSessionError,
     RegistrationOffError,
     SessionOverError,
     TooManyTriesError,
@@ -28,6 +29,7 @@ _SOON = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 def add_refusals(app: FastAPI) -> None:
     """Answer each refusal below as it says, wherever it is raised."""
     answer_refusal(app, AccessTokenError, lambda _: _unauthenticated())
+    answer_refusal(app, NoSessionError, lambda _: _no_session())
     answer_refusal(app, SessionOverError, lambda _: _session_over())
     answer_refusal(app, KeyNotLoadedError, lambda _: unavailable("The service is starting."))
     answer_refusal(app, ForeignOriginError, lambda _: _foreign_origin())
@@ -50,6 +52,13 @@ def add_refusals(app: FastAPI) -> None:
 
 def _unauthenticated() -> ApiError:
     message = "Log in first: this needs a valid access token, as a bearer token or as the cookie of a log-in."
+    return ApiError(401, "UNAUTHENTICATED", message, headers=_BEARER)
+
+
+def _no_session() -> ApiError:
+    message = (
+        "There is no session to renew: the cookie of your log-in is not there, nor a valid access token. Log in again."
+    )
     return ApiError(401, "UNAUTHENTICATED", message, headers=_BEARER)
 
 

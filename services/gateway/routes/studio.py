@@ -41,7 +41,7 @@ class _Files(StaticFiles):
 def mount(app: FastAPI) -> None:
     """Serve the page."""
 
-    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    @app.get("/", include_in_schema=False)
     async def index() -> Response:
         return FileResponse(STUDIO / "index.html", headers=HEADERS)
 

@@ -29,10 +29,24 @@ def _said(text: str) -> str:
     return text
 
 
-Id = Annotated[str, BeforeValidator(_number_as_text), Field(min_length=1, max_length=256), AfterValidator(_said)]
+def _printable(text: str) -> str:
+    name = text.strip(" \t\r\n")  # what an expression in a workflow easily leaves behind
+    if not name.isprintable():
+        raise ValueError("This holds control or other invisible characters, as no id does; take them out")
+    return name
+
+
+# BeforeValidator stands last, so that the lengths are those of a text.
+Id = Annotated[
+    str,
+    Field(min_length=1, max_length=256),
+    AfterValidator(_said),
+    AfterValidator(_printable),
+    BeforeValidator(_number_as_text),
+]
 Attempt = Annotated[int, Field(ge=1, le=1_000_000)]
 Words = Annotated[str, BeforeValidator(_text)]
-Key = Annotated[str, Field(min_length=1, max_length=1_024), AfterValidator(_said)]
+Key = Annotated[str, Field(min_length=1, max_length=1_024), AfterValidator(_said), AfterValidator(_printable)]
 Link = Annotated[str, Field(min_length=1, max_length=8_192), AfterValidator(_said)]
 
 

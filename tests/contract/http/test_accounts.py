@@ -53,7 +53,22 @@ async def test_refresh_by_cookie_and_by_bearer(world: World) -> None:
     success(await client.post("/api/auth/refresh"), 200, TOKEN)
     assert client.cookies["reelway_refresh"] != before
     success(await person.client.post("/api/auth/refresh"), 200, TOKEN)
-    refusal(await world.client().post("/api/auth/refresh"), 401, "UNAUTHENTICATED")
+
+
+async def test_who_has_nothing_to_renew_is_told_to_log_in_again(world: World) -> None:
+    for headers in ({}, {"Authorization": "Bearer nonsense"}):
+        told = refusal(await world.client().post("/api/auth/refresh", headers=headers), 401, "UNAUTHENTICATED")
+        assert "Log in again" in told
+        assert "cookie" in told
+
+
+async def test_a_token_outlives_its_session_and_the_answer_says_so(world: World) -> None:
+    person = await world.person()
+    answer = await person.client.post("/api/auth/logout")
+    success(answer, 200, {})
+    assert "works until it expires" in answer.json()["message"]
+    success(await person.client.get("/api/auth/me"), 200, WHO)
+    refusal(await person.client.post("/api/auth/refresh"), 401, "SESSION_OVER")
 
 
 async def test_wrong_password_and_unknown_address_look_the_same(world: World) -> None:

@@ -22,6 +22,14 @@ async def test_the_page_and_its_files(world: World) -> None:
         assert "unsafe" not in policy
 
 
+@pytest.mark.parametrize("path", ["/", "/studio/main.js", "/api/auth/me", "/api/openapi.json", "/api/video/gallery"])
+async def test_head_is_get_without_the_body(world: World, path: str) -> None:
+    client = (await world.person()).client
+    got, head = await client.get(path), await client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert {**head.headers, "date": ""} == {**got.headers, "date": ""}
+
+
 @pytest.mark.parametrize("path", ["/studio/", "/studio/none.js", "/studio/..%2fapp.py", "/studio/%2e%2e/app.py"])
 async def test_no_other_files(world: World, path: str) -> None:
     assert (await world.client().get(path)).status_code == 404

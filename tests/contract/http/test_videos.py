@@ -128,6 +128,9 @@ async def test_a_download_by_browser_and_by_program(world: World) -> None:
     named = parse_qs(urlsplit(answer.headers["location"]).query)["response-content-disposition"][0]
     assert named.startswith("attachment; ")
     assert "filename*=UTF-8''Gr%C3%B6%C3%9Fe%207%20ok.mp4" in named
+    head = await person.client.head(f"/api/video/download/{video_id}")
+    assert (head.status_code, head.content) == (302, b"")
+    assert urlsplit(head.headers["location"]).path == urlsplit(answer.headers["location"]).path
     as_json = await person.client.get(f"/api/video/download/{video_id}", headers={"Accept": "application/json"})
     data = success(as_json, 200, {"downloadUrl": LINK, "expiresAt": TIME})
     assert datetime.fromisoformat(data["expiresAt"]).timestamp() > datetime.now().timestamp()
@@ -138,6 +141,7 @@ async def test_no_download_until_ready(world: World) -> None:
     waiting, broken = await person.ask(), await failed_video(world, person)
     refusal(await person.client.get(f"/api/video/download/{waiting}"), 409, "NOT_READY")
     assert "failed" in refusal(await person.client.get(f"/api/video/download/{broken}"), 409, "NOT_READY")
+    assert (await person.client.head(f"/api/video/download/{broken}")).status_code == 409
 
 
 async def test_delete(world: World) -> None:

@@ -171,6 +171,17 @@ async def test_a_key_that_is_reused_for_other_news_loses_nothing(world: World) -
             {"videoId": " ", "status": "ready", "s3Key": "", "metadata": 7},
             ("videoId", "s3Key", "metadata"),
         ),
+        (
+            "video-complete",
+            {"videoId": "a\x00_1", "status": "failed", "executionId": "\x1b[2J", "s3Key": "a\x07"},
+            ("videoId", "executionId", "s3Key"),
+        ),
+        ("workflow-error", {"errorMessage": "x", "executionId": "7\x00"}, ("executionId",)),
+        (
+            "workflow-progress",
+            {"videoId": "a\x00_1", "attempt": 1, "executionId": "7\x00"},
+            ("videoId", "executionId"),
+        ),
         ("workflow-error", {}, ("errorMessage", "executionId")),
         ("workflow-error", {"errorMessage": " ", "executionId": {}}, ("errorMessage", "executionId")),
         ("workflow-progress", {}, ("videoId", "attempt", "executionId")),

@@ -1,9 +1,11 @@
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from deploy.local.ports import PortTaken, choose_ports, free_port, free_ports
+from deploy.local.ports import PortTaken, choose_ports, free_port, free_ports, last_ports
+from deploy.local.private_file import write_private
 
 
 @pytest.fixture
@@ -42,6 +44,28 @@ def test_a_port_fixed_by_hand_is_kept_or_refused(taken: int) -> None:
     assert choose_ports({"gateway": 1}, {"gateway": port}) == {"gateway": port}
     with pytest.raises(PortTaken, match=f"{taken}, set for gateway"):
         choose_ports({"gateway": 1}, {"gateway": taken})
+
+
+def test_the_port_of_the_last_run_comes_before_the_usual_one_where_it_is_free(taken: int) -> None:
+    usual, last = free_ports("ab").values()
+    assert choose_ports({"gateway": usual}, last={"gateway": last}) == {"gateway": last}
+    assert choose_ports({"gateway": usual}, last={"gateway": taken}) == {"gateway": usual}
+    assert choose_ports({"gateway": 1}, {"gateway": usual}, {"gateway": last}) == {"gateway": usual}, "fixed by hand"
+
+
+def test_a_last_port_that_is_anothers_usual_one_stays_with_its_owner() -> None:
+    port = free_port()
+    chosen = choose_ports({"gateway": free_port(), "media": port}, last={"gateway": port, "gone": free_port()})
+    assert chosen["gateway"] == port
+    assert chosen["media"] > port
+    assert set(chosen) == {"gateway", "media"}
+
+
+def test_before_the_first_run_there_are_no_last_ports(tmp_path: Path) -> None:
+    file = tmp_path / "ports.json"
+    assert last_ports(file) == {}
+    write_private(file, {"gateway": 8084})
+    assert last_ports(file) == {"gateway": 8084}
 
 
 def test_free_ports_differ_and_are_none_the_kernel_gives_to_clients() -> None:

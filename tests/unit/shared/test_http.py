@@ -1,5 +1,6 @@
 """The envelope, the limits and the ops routes, as every service has them."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, field_validator
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
+from starlette.types import Receive, Scope, Send
 
 from shared.wiring.health import Health
 from shared.wiring.http import MAX_BODY_BYTES, ApiError, answer, make_app
@@ -130,6 +132,41 @@ async def test_unknown_paths_and_methods_have_the_envelope(client: httpx.AsyncCl
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "NOT_FOUND")
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "METHOD_NOT_ALLOWED")
     assert wrong.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics", "/nowhere", "/script", "/fails/api"])
+async def test_head_is_get_without_the_body(client: httpx.AsyncClient, path: str) -> None:
+    got, head = await client.get(path), await client.head(path)
+    assert head.content == b""
+    assert head.status_code == got.status_code
+    sizes = {"content-length"} if path == "/metrics" else set()  # it counts the request before
+    assert {**head.headers, **dict.fromkeys(sizes)} == {**got.headers, **dict.fromkeys(sizes)}
+
+
+async def test_head_of_a_stream_is_its_beginning(service: Service, client: httpx.AsyncClient) -> None:
+    left = asyncio.Event()
+
+    class Endless(Response):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/x")]})
+            await send({"type": "http.response.body", "body": b"a", "more_body": True})
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            left.set()
+
+    @service.app.get("/stream")
+    async def stream() -> Response:
+        return Endless()
+
+    head = await client.head("/stream")
+    assert (head.status_code, head.headers["content-type"], head.content) == (200, "text/x", b"")
+    assert left.is_set()
+
+
+async def test_head_is_counted_as_what_it_is(client: httpx.AsyncClient) -> None:
+    await client.head("/fails/api")
+    exposition = (await client.get("/metrics")).text
+    assert 'reelway_http_requests_total{method="HEAD",route="/fails/{how}",status="409"} 1.0' in exposition
 
 
 async def test_a_body_up_to_the_limit_passes(client: httpx.AsyncClient) -> None:

@@ -4,7 +4,7 @@ from enum import Enum
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
 from shared.wiring.validation import complaints
 
@@ -21,6 +21,11 @@ def _no_odd(number: int) -> int:
 
 
 class Everything(BaseModel):
+    said: Annotated[str, Field(min_length=1)] = "a"
+    letter: Annotated[str, Field(max_length=1)] = "a"
+    name: Annotated[str, BeforeValidator(str), Field(max_length=3)] = "a"
+    pair: Annotated[list[str], Field(min_length=2, max_length=2)] = ["a", "b"]
+    huge: int = 1
     text: Annotated[str, Field(min_length=2, max_length=3)] = "ok"
     items: Annotated[list[str], Field(min_length=1, max_length=2)] = ["a"]
     whole: Annotated[int, Field(ge=1, le=9)] = 1
@@ -39,8 +44,13 @@ class Everything(BaseModel):
         ("text", "a", "Write at least 2 characters."),
         ("text", "abcd", "Write at most 3 characters."),
         ("items", "a", "This must be a list."),
-        ("items", [], "Give at least 1."),
-        ("items", ["a", "b", "c"], "Give at most 2."),
+        ("said", "", "Write something here."),
+        ("letter", "ab", "Write at most 1 character."),
+        ("name", "abcd", "Give at most 3 characters."),
+        ("items", [], "Give at least 1 entry."),
+        ("items", ["a", "b", "c"], "Give at most 2 entries."),
+        ("pair", ["a"], "Give at least 2 entries."),
+        ("huge", "9" * 5_000, "This number is too large."),
         ("whole", None, "This must be a whole number."),
         ("whole", "x", "This must be a whole number."),
         ("whole", 1.5, "This must be a whole number."),

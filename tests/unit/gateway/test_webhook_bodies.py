@@ -1,0 +1,47 @@
+"""What workflows may call a video, an execution, an object."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from services.gateway.routes.webhook_bodies import Completion, GrantedWorkflowError, Progress, Report, WorkflowError
+from shared.wiring.validation import complaints
+
+COMPLETION = {"videoId": "u_1", "status": "ready", "s3Key": "videos/u/1.mp4", "executionId": "7"}
+ERROR = {"errorMessage": "It broke", "executionId": "7"}
+PROGRESS = {"videoId": "u_1", "attempt": 1, "executionId": "7"}
+IDS = [
+    (Completion, COMPLETION, "videoId"),
+    (Completion, COMPLETION, "executionId"),
+    (Completion, COMPLETION, "s3Key"),
+    (WorkflowError, ERROR, "executionId"),
+    (WorkflowError, ERROR, "videoId"),
+    (GrantedWorkflowError, ERROR, "executionId"),
+    (Progress, PROGRESS, "videoId"),
+    (Progress, PROGRESS, "executionId"),
+]
+
+
+def told(shape: type[Report], body: dict[str, Any]) -> dict[str, str]:
+    with pytest.raises(ValidationError) as found:
+        shape.model_validate(body)
+    return complaints(found.value.errors())
+
+
+@pytest.mark.parametrize(("shape", "body", "field"), IDS)
+@pytest.mark.parametrize("bad", ["a\x00b", "a\x1b[2Jb", "a\nb", "a\x7f", "\u202eab", "\u200b"], ids=ascii)
+def test_an_id_with_control_characters_is_refused_by_name(
+    shape: type[Report], body: dict[str, Any], field: str, bad: str
+) -> None:
+    assert list(told(shape, {**body, field: bad})) == [field]
+
+
+def test_lengths_of_ids_are_told_in_characters() -> None:
+    assert told(Completion, {**COMPLETION, "videoId": "x" * 257}) == {"videoId": "Write at most 256 characters."}
+    assert told(Completion, {**COMPLETION, "videoId": ""}) == {"videoId": "Write something here."}
+
+
+@pytest.mark.parametrize("given", ["231", 231, " 231\n"], ids=repr)
+def test_what_n8n_sends_is_taken(given: object) -> None:
+    assert WorkflowError.model_validate({**ERROR, "executionId": given}).execution_id == "231"
