@@ -5,12 +5,14 @@ where the brokers lost count of a group's members and some partitions are read b
 wait and the group does not move on.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Container
 from datetime import timedelta
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
@@ -18,6 +20,7 @@ from shared.delivery.standstill import Standstill
 from shared.wiring.metrics import Metrics
 
 LOOK_SECONDS = 10.0
+ANSWER_SECONDS = 5.0
 MOST_DOUBLINGS = 5
 
 Done = dict[TopicPartition, int]
@@ -46,20 +49,19 @@ class Backlog:
         self._metrics = metrics
         self._patience = patience
         self._clock = clock
-        self._looked = clock()
+        self._told = clock()
         self._renewals = 0
         self._standstill = Standstill(patience, clock)
         self._caught_up: Done = {}
 
-    @property
-    def due(self) -> bool:
-        """Return whether it is time for another look."""
-        return self._clock() - self._looked >= LOOK_SECONDS
-
     async def look(self) -> set[str]:
-        """Measure, and return the topics that stand still. Raises KafkaError; hangs where the brokers say nothing."""
-        self._looked = self._clock()
-        waiting = await self._waiting()
+        """Measure, and return the topics that stand still: all, where brokers have not told anything for too long."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                waiting = await self._waiting()
+        except (KafkaError, OSError, TimeoutError):
+            return self._topics if self._clock() - self._told >= self._patience.total_seconds() else set()
+        self._told = self._clock()
         self._standstill.keep_only(waiting)
         if not waiting and self._renewals:
             self._be_patient(renewals=0)
@@ -71,12 +73,21 @@ class Backlog:
 
     def _be_patient(self, renewals: int) -> None:
         self._renewals = renewals
+        self._told = self._clock()
         self._standstill = Standstill(self._patience * 2**renewals, self._clock)
+
+    @property
+    def _subscribers(self) -> list[LogicSubscriber[Any]]:
+        return [one for one in self._consumers.subscribers if isinstance(one, LogicSubscriber)]
+
+    @property
+    def _topics(self) -> set[str]:
+        return {topic for subscriber in self._subscribers for topic in subscriber.topic_names_for_subscribe}
 
     async def _waiting(self) -> Done:
         waiting: Done = {}
-        for subscriber in self._consumers.subscribers:
-            if isinstance(subscriber, LogicSubscriber) and subscriber.consumer is not None:
+        for subscriber in self._subscribers:
+            if subscriber.consumer is not None:
                 waiting |= await self._measure(subscriber, subscriber.consumer)
         return waiting
 

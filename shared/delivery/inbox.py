@@ -33,12 +33,19 @@ Filter = Callable[[StreamMessage[Any]], bool]
 
 LONGEST_TYPE = 100
 
-CONSUMER: dict[str, Any] = {
-    "session_timeout_ms": 6000,
-    "heartbeat_interval_ms": 1000,
-}
+REBALANCE_MOST = timedelta(seconds=5)
 
 log = structlog.get_logger(__name__)
+
+
+def consumer_options(settings: CommonSettings) -> dict[str, Any]:
+    """Return how consumers keep their place in a group, and how they ask for what is new."""
+    session_ms = int(settings.kafka_session_timeout.total_seconds() * 1000)
+    return {
+        "session_timeout_ms": session_ms,
+        "heartbeat_interval_ms": session_ms // 6,
+        "fetch_max_wait_ms": int(settings.kafka_fetch_wait.total_seconds() * 1000),
+    }
 
 
 def consumer_broker(settings: CommonSettings, service: str) -> KafkaBroker:
@@ -46,6 +53,9 @@ def consumer_broker(settings: CommonSettings, service: str) -> KafkaBroker:
     read_any_header()
     return KafkaBroker(
         settings.kafka_bootstrap_servers.split(","),
+        # A consumer that is told to stop while it joins its group waits for the answer first. Brokers answer when all
+        # members are back or a session's time is over.
+        request_timeout_ms=int((settings.kafka_session_timeout + REBALANCE_MOST).total_seconds() * 1000),
         client_id=f"reelway-{service}",
         consumer_only=True,
         allow_auto_create_topics=False,
@@ -97,14 +107,12 @@ def _first_place(message: StreamMessage[Any]) -> tuple[str, str]:
 class Inbox:
     """Registers a service's handlers: one consumer per topic, in a group of the service's own."""
 
-    def __init__(self, broker: KafkaBroker, service: str, metrics: Metrics, fetch_wait: timedelta) -> None:
-        """`fetch_wait` is how long a broker may hold back the answer that nothing is there."""
+    def __init__(self, broker: KafkaBroker, service: str, metrics: Metrics, settings: CommonSettings) -> None:
         self._broker = broker
         self._service = service
         self._metrics = metrics
         self._options: dict[str, Any] = {
-            **CONSUMER,
-            "fetch_max_wait_ms": int(fetch_wait.total_seconds() * 1000),
+            **consumer_options(settings),
             "no_reply": True,  # else a message with a reply_to header is answered, fails at that, and comes for ever
         }
         self._redriven: LogicSubscriber[Any] | None = None

@@ -12,7 +12,7 @@ from faststream.kafka import KafkaBroker
 from shared.contracts.cloudevents import Record, encode
 from shared.contracts.events import Event
 from shared.contracts.topics import ALL, LARGEST_RECORD_BYTES, TopicSpec
-from shared.delivery.backlog import Backlog
+from shared.delivery.backlog import LOOK_SECONDS, Backlog
 from shared.delivery.outbox import PublishError
 from shared.wiring.health import Unready
 from shared.wiring.metrics import Metrics
@@ -50,6 +50,7 @@ class KafkaLink:
         self._consumers = consumers
         self._backlog = backlog
         self._standing: set[str] = set()
+        self._renewal_due = False
         self._producer: AIOKafkaProducer | None = None
         self._tripwire: Tripwire | None = None
         self._consuming = False
@@ -99,12 +100,22 @@ class KafkaLink:
 
     async def run(self) -> None:
         """Connect and watch until cancelled, then stop the consumers and flush the producer."""
+        looking = asyncio.create_task(self._look_for_silence())
         try:
             while True:
                 await self._check()
                 await self._pause()
         finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
             await self._disconnect()
+
+    async def _look_for_silence(self) -> None:
+        """Find consumers that stand still; beside the checks, which must not wait for a broker that says nothing."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self._standing = await self._backlog.look() if self._consuming and self._connected else set()
+            self._renewal_due = bool(self._standing)
 
     async def _pause(self) -> None:
         """Wait for the next look: a while, or until the tripwire says that a broker is gone."""
@@ -156,16 +167,15 @@ class KafkaLink:
 
     async def _renew_silent_consumers(self) -> None:
         """Make the consumers anew where messages wait and none is handled, whatever their connections look like."""
-        if not self._consuming or not self._backlog.due:
+        if not self._renewal_due or not self._consuming:
             return
-        self._standing = await self._backlog.look()
-        if self._standing:
-            log.error("kafka.consumers_stand_still", topics=sorted(self._standing))
-            for topic in self._standing:
-                self._metrics.consumers_renewed.labels(topic=topic).inc()
-            await self.stop_consuming()
-            self._backlog.renewed()
-            await self._start_consuming()
+        log.error("kafka.consumers_stand_still", topics=sorted(self._standing))
+        for topic in self._standing:
+            self._metrics.consumers_renewed.labels(topic=topic).inc()
+        await self.stop_consuming()
+        self._backlog.renewed()
+        await self._start_consuming()
+        self._renewal_due = False
 
     async def _disconnect(self) -> None:
         await self.stop_consuming()

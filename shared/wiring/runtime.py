@@ -56,7 +56,7 @@ class Runtime:
         self.consumers.add_middleware(
             DeliveryMiddleware(service, self.kafka.publish, self.metrics, self.streak, self.mongo.takes_writes, at_hand)
         )
-        self.inbox = Inbox(self.consumers, service, self.metrics, settings.kafka_fetch_wait)
+        self.inbox = Inbox(self.consumers, service, self.metrics, settings)
         self._outboxes: list[Outbox] = []
         self._workers: list[Workers] = []
         self._loops: list[Callable[[], Coroutine[Any, Any, None]]] = []

@@ -66,6 +66,11 @@ class CommonSettings(BaseSettings):
         gt=timedelta(0),
         description="How long a broker may hold back the answer that there is nothing new. Kafka answers news at once.",
     )
+    kafka_session_timeout: Duration = Field(
+        default=timedelta(seconds=6),
+        ge=timedelta(seconds=1),
+        description="A consumer silent for so long loses its partitions to others. Kafka itself takes 6 s or more.",
+    )
     kafka_standstill: Duration = Field(
         default=timedelta(seconds=30),
         gt=timedelta(0),

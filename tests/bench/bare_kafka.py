@@ -3,11 +3,13 @@
 import asyncio
 import time
 import uuid
+from datetime import timedelta
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from deploy.local.services import EMBEDDED_FETCH_SECONDS
-from shared.delivery.inbox import CONSUMER
+from shared.delivery.inbox import consumer_options
+from shared.wiring.settings import CommonSettings
 from tests.bench.figures import BrokenRun
 
 BARE_TOPIC = "bench.bare"
@@ -25,8 +27,7 @@ class BareKafka:
             group_id="bench.bare",
             auto_offset_reset="earliest",
             enable_auto_commit=False,
-            **CONSUMER,
-            fetch_max_wait_ms=int(EMBEDDED_FETCH_SECONDS * 1000),
+            **consumer_options(CommonSettings(kafka_fetch_wait=timedelta(seconds=EMBEDDED_FETCH_SECONDS))),
         )
 
     async def __aenter__(self) -> "BareKafka":

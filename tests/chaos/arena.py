@@ -22,6 +22,7 @@ WORKFLOW_DEADLINE = 40.0
 WORKFLOW_DEADLINE_MOST = 70.0
 TRANSFER_DEADLINE = 60.0
 LEASE = 5.0
+KAFKA_STANDSTILL = "15"
 
 _SETTINGS: Mapping[str, Mapping[str, str]] = {
     "workflow": {
@@ -70,6 +71,8 @@ class ChaosStack(LocalStack):
         front: Mapping[str, int],
     ) -> None:
         settings = {name: dict(values) for name, values in _SETTINGS.items()}
+        for name in SERVICES:
+            settings[name]["KAFKA_STANDSTILL"] = KAFKA_STANDSTILL
         settings[SKEWED] |= clock
         settings["workflow"]["WORKFLOW_PUBLIC_URL"] = f"http://127.0.0.1:{front['workflow']}"
         super().__init__(folder, engines=ENGINE_VARIABLES, ports=ports, advertised=front, overrides=settings)

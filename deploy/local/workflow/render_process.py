@@ -38,6 +38,7 @@ async def render_apart(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # a Ctrl-C at a terminal is for the server, which then hands the run back
     )
     complaints = asyncio.create_task(_rest(process.stderr))
     try:

@@ -11,7 +11,6 @@ from aiokafka import AIOKafkaConsumer
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 from pymongo.errors import AutoReconnect
 
-from shared.delivery import backlog
 from shared.wiring import health, kafka, mongo
 from shared.wiring.runtime import Runtime
 from tests.integration.shared.conftest import NewRuntime
@@ -23,7 +22,7 @@ PATIENCE = timedelta(seconds=1)
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backlog, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(kafka, "LOOK_SECONDS", 0.5)
     monkeypatch.setattr(health, "PROBE_EVERY_SECONDS", 0.1)
     monkeypatch.setattr(kafka, "WATCH_SECONDS", 0.1)
     monkeypatch.setattr(mongo, "WATCH_SECONDS", 0.1)
@@ -53,6 +52,11 @@ async def test_a_consumer_that_fell_silent_is_made_anew(
 ) -> None:
     runtime, listener = new_runtime(kafka_standstill=PATIENCE), Listener()
     (runtime.inbox.on if in_a_group else runtime.inbox.on_every_replica)(topic.spec, listener.on_created)
+
+    async def heard() -> bool:
+        await topic.put(created(3))
+        return listener.seen[-1] == 3
+
     async with running(runtime):
         await until(lambda: consumer_of(runtime, topic).assignment(), "it is in its group")
         await topic.put(created(1))
@@ -61,8 +65,7 @@ async def test_a_consumer_that_fell_silent_is_made_anew(
         await topic.put(created(2))
         await until(lambda: value(runtime, "consumer_lag", topic) == 1, "what waits is measured")
         await until(lambda: "none is handled" in str(runtime.health.report()), "it is reported")
-        await topic.put(created(3))
-        await until(lambda: listener.seen[-1] == 3, "it was made anew")
+        await until(heard, "it was made anew", every_seconds=0.3)
         await until(lambda: runtime.health.report()["status"] == "ready", "all is well again")
         await until(lambda: value(runtime, "consumer_lag", topic) == 0)
     assert value(runtime, "consumers_renewed_total", topic) == 1

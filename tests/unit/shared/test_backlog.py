@@ -4,14 +4,21 @@ from datetime import timedelta
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaTimeoutError
 
+from shared.contracts.events import NotificationCreated
+from shared.contracts.topics import TopicSpec
 from shared.delivery.backlog import LOOK_SECONDS, Backlog, Done
-from shared.delivery.inbox import consumer_broker
+from shared.delivery.inbox import Inbox, consumer_broker
 from shared.wiring.metrics import Metrics
 from shared.wiring.settings import CommonSettings
 
 ONE, OTHER = TopicPartition("things", 0), TopicPartition("others", 0)
 PATIENCE = 30.0
+
+
+async def heard(event: NotificationCreated) -> None:
+    """Nothing is sent in these tests."""
 
 
 class Watched(Backlog):
@@ -20,10 +27,16 @@ class Watched(Backlog):
     def __init__(self) -> None:
         self.now = 0.0
         self.waiting: Done = {}
-        consumers = consumer_broker(CommonSettings(), "media")
-        super().__init__(consumers, (), Metrics(), timedelta(seconds=PATIENCE), lambda: self.now)
+        self.failure: Exception | None = None
+        self.consumers = consumer_broker(CommonSettings(), "media")
+        super().__init__(self.consumers, (), Metrics(), timedelta(seconds=PATIENCE), lambda: self.now)
+
+    def inbox(self) -> Inbox:
+        return Inbox(self.consumers, "media", Metrics(), CommonSettings())
 
     async def _waiting(self) -> Done:
+        if self.failure is not None:
+            raise self.failure
         return self.waiting
 
     async def after(self, seconds: float) -> set[str]:
@@ -75,8 +88,11 @@ async def test_patience_doubles_with_each_renewal_until_nothing_waits(backlog: W
     assert await backlog.seconds_until_standing() == PATIENCE
 
 
-async def test_a_look_is_due_now_and_then(backlog: Watched) -> None:
-    await backlog.look()
-    assert not backlog.due
-    backlog.now += LOOK_SECONDS
-    assert backlog.due
+async def test_where_brokers_tell_nothing_for_long_all_topics_stand(backlog: Watched) -> None:
+    backlog.inbox().on(TopicSpec("things", partitions=1), heard)
+    await backlog.after(0)
+    backlog.failure = KafkaTimeoutError()
+    assert await backlog.after(PATIENCE - 1) == set()
+    assert await backlog.after(1) == {"things", "media.redrive"}
+    backlog.failure = None
+    assert await backlog.after(PATIENCE) == set()
