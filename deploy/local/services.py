@@ -13,6 +13,9 @@ WEBHOOK_PATHS = {"VIDEO_CREATION_WEBHOOK_URL": "create-video", "GENERATE_VIDEO_W
 EMBEDDED_FETCH_SECONDS = 0.05
 """The embedded broker holds an answer back for as long as it may, also when there is news meanwhile."""
 
+EMBEDDED_SESSION_SECONDS = 3
+"""The embedded broker makes whoever joins a consumer group wait for half of this, and after a leave for twice of it."""
+
 
 def service(site: Site, name: str) -> Program:
     """Return the program of a service, with every setting it needs to work with the rest of this site."""
@@ -53,6 +56,7 @@ def defaults(site: Site, name: str) -> dict[str, str]:
     if "kafka" in site.engines:
         settings["KAFKA_IDEMPOTENCE"] = "false"
         settings["KAFKA_FETCH_WAIT"] = str(EMBEDDED_FETCH_SECONDS)
+        settings["KAFKA_SESSION_TIMEOUT"] = str(EMBEDDED_SESSION_SECONDS)
     if name == "generator" and "workflow" in site.engines:
         settings["N8N_API_KEY"] = n8n_api_key(site)
     if name == "gateway":
