@@ -43,13 +43,18 @@ CREATE: dict[str, Any] = {
     "email": "contact@example.com",
 }
 
+STAGE_SECONDS = 0.05
+"""Stages are short, as quickly as everything goes in tests."""
+
 Json = dict[str, Any]
 Found = TypeVar("Found")
 
 
-async def eventually(look: Callable[[], Awaitable[Found | None]], what: str, seconds: float = 40.0) -> Found:
+async def eventually(
+    look: Callable[[], Awaitable[Found | None]], what: str, seconds: float = 40.0, *, every_seconds: float | None = None
+) -> Found:
     """Return what `look` finds once it is something; fail with `what` after `seconds`."""
-    found: Found = await until(look, what, within_seconds=seconds)
+    found: Found = await until(look, what, within_seconds=seconds, every_seconds=every_seconds)
     return found
 
 
@@ -87,7 +92,7 @@ async def wait_for_stage(client: httpx.AsyncClient, video_id: str, *wanted: str,
         video = await status_of(client, video_id)
         return video if video["stage"] in wanted else None
 
-    return await eventually(look, f"{video_id} in stage {wanted}", seconds)
+    return await eventually(look, f"{video_id} in stage {wanted}", seconds, every_seconds=STAGE_SECONDS)
 
 
 class Stream:

@@ -25,7 +25,7 @@ async def test_a_service_killed_at_any_moment_goes_on_and_nothing_happens_twice(
     user: User, stack: LocalStack, engine: Engine, name: str, stage: str
 ) -> None:
     title = f"Kill {name} while {stage}"
-    await engine.fault(title, {"kind": "file-slow", "bytesPerSecond": 400_000})
+    await engine.fault(title, {"kind": "file-slow", "bytesPerSecond": 200_000})
     video_id = await ask(user.client, title)
     if stage != "queued":
         await wait_for_stage(user.client, video_id, stage, "ready")
