@@ -17,6 +17,9 @@ import pytest
 from deploy.local.ports import free_port
 from deploy.local.site import ENGINE_VARIABLES, SERVICES
 
+pytestmark = [pytest.mark.usefixtures("usual_ports"), pytest.mark.timeout(300)]
+
+START_SECONDS = 60
 STAND_IN = """\
 import http.server, os, signal, sys, time
 name = __package__.split(".")[1]
@@ -73,7 +76,9 @@ class Up:
         return url, out
 
     def wait_up(self) -> dict[str, dict[str, dict[str, int]]]:
-        eventually(self.record.exists)
+        last = self.started[-1]
+        eventually(lambda: self.record.exists() or last.poll() is not None, START_SECONDS)
+        assert self.record.exists(), last.stdout.read() if last.stdout else ""
         content: dict[str, dict[str, dict[str, int]]] = json.loads(self.record.read_text())
         return content
 
@@ -274,8 +279,8 @@ def alive(pid: int) -> bool:
         return False
 
 
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+def eventually(holds: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, "it did not happen within 30 s"
-        time.sleep(0.05)
+        assert time.monotonic() < deadline, f"it did not happen within {seconds} s"
+        time.sleep(0.1)

@@ -66,7 +66,8 @@ async def download(client: httpx.AsyncClient, video_id: str) -> bytes:
     return (await client.get(f"/api/video/download/{video_id}", follow_redirects=True)).raise_for_status().content
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.usefixtures("usual_ports")
+@pytest.mark.timeout(400)
 async def test_yesterdays_video_is_there_after_the_next_start(tmp_path: Path) -> None:
     folder = tmp_path / "my clone" / ".reelway"
     async with running(folder) as stack, demo_user(stack) as client:
@@ -81,7 +82,8 @@ async def test_yesterdays_video_is_there_after_the_next_start(tmp_path: Path) ->
         assert await download(client, video_id) == made
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.usefixtures("usual_ports")
+@pytest.mark.timeout(400)
 async def test_what_renders_while_it_is_stopped_is_rendered_anew_and_comes_home(tmp_path: Path) -> None:
     folder = tmp_path / ".reelway"
     with socket.socket() as other:
