@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -25,12 +27,17 @@ AWAY_SECONDS = 0.5
 REQUEST_MS = 8_000
 PUBLISH_SECONDS = 12.0
 CHECK_SECONDS = 30.0
+STOP_SECONDS = 18.0
 
 log = structlog.get_logger(__name__)
 
 
 class BrokerAwayError(Exception):
     """Kafka is not connected."""
+
+
+class ClientStuckError(Exception):
+    """A client does not stop; what it still holds, only the end of the process lets go."""
 
 
 class KafkaLink:
@@ -56,6 +63,7 @@ class KafkaLink:
         self._consuming = False
         self._may_consume = True
         self._broken = False
+        self._stuck: str | None = None
 
     @property
     def _connected(self) -> bool:
@@ -99,12 +107,17 @@ class KafkaLink:
             await self.publish(encode(traced, self._service))
 
     async def run(self) -> None:
-        """Connect and watch until cancelled, then stop the consumers and flush the producer."""
+        """Connect and watch until cancelled, then stop the consumers and flush the producer.
+
+        Raises ClientStuckError where a client of an ended connection does not stop: as a member of its group it would
+        keep partitions that nobody reads any more.
+        """
         looking = asyncio.create_task(self._look_for_silence())
         try:
-            while True:
+            while self._stuck is None:
                 await self._check()
                 await self._pause()
+            raise ClientStuckError(self._stuck)
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
@@ -181,7 +194,7 @@ class KafkaLink:
         await self.stop_consuming()
         producer, self._producer = self._producer, None
         if producer is not None:
-            await producer.stop()
+            await self._stop("producer", producer.stop())
         tripwire, self._tripwire = self._tripwire, None
         if tripwire is not None:
             await tripwire.close()
@@ -199,7 +212,16 @@ class KafkaLink:
     async def stop_consuming(self) -> None:
         """Stop taking messages; the one being handled is finished first."""
         self._consuming = False
-        await self._consumers.stop()
+        await self._stop("consumers", self._consumers.stop())
+
+    async def _stop(self, what: str, stopping: Coroutine[Any, Any, None]) -> None:
+        """Wait for a client to stop, but not for ever: `run` ends where one is stuck, and the process with it."""
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await stopping
+        except TimeoutError:
+            log.critical("kafka.stuck", client=what)
+            self._stuck = what
 
     async def _ensure_topics(self) -> bool:
         """Make what is missing; return whether anything was."""

@@ -9,7 +9,8 @@ from aiokafka.errors import InvalidReplicationFactorError
 
 from shared.delivery.backlog import Backlog
 from shared.delivery.inbox import consumer_broker
-from shared.wiring.kafka import KafkaLink
+from shared.wiring import kafka
+from shared.wiring.kafka import ClientStuckError, KafkaLink
 from shared.wiring.metrics import Metrics
 from shared.wiring.settings import CommonSettings
 from tests.waiting import until
@@ -40,3 +41,19 @@ async def test_a_connection_that_came_only_half_way_leaves_nothing_open(monkeypa
         for _ in range(3):
             await link._check()
         await until(lambda: accepted == 3 and not opened, "every connection closed again")
+
+
+async def test_a_client_that_does_not_stop_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = CommonSettings(kafka_bootstrap_servers="127.0.0.1:1")
+    consumers, metrics = consumer_broker(settings, "media"), Metrics()
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(kafka, "STOP_SECONDS", 0.05)
+    monkeypatch.setattr(kafka, "AWAY_SECONDS", 0.05)
+    monkeypatch.setattr(consumers, "stop", never)
+    link = KafkaLink(settings, "media", metrics, consumers, Backlog(consumers, (), metrics, timedelta(seconds=1)))
+    async with asyncio.timeout(10):
+        with pytest.raises(ClientStuckError, match="consumers"):
+            await link.run()
