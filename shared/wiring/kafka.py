@@ -174,8 +174,18 @@ class KafkaLink:
         log.info("kafka.connected")
 
     async def _start_consuming(self) -> None:
+        """Start every consumer, or none: one that started after all others were stopped would never be stopped itself.
+
+        It would be a member of its group for as long as the process lives, with partitions that nobody reads.
+        """
         await self._consumers.connect()
-        await asyncio.gather(*(subscriber.start() for subscriber in self._consumers.subscribers))
+        starting = [asyncio.create_task(subscriber.start()) for subscriber in self._consumers.subscribers]
+        try:
+            await asyncio.gather(*starting)
+        finally:
+            for start in starting:
+                start.cancel()
+            await asyncio.gather(*starting, return_exceptions=True)
         self._consuming = True
 
     async def _renew_silent_consumers(self) -> None:

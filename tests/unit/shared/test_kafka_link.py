@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from aiokafka.errors import InvalidReplicationFactorError
+from aiokafka.errors import InvalidReplicationFactorError, KafkaConnectionError
 
 from shared.delivery.backlog import Backlog
 from shared.delivery.inbox import consumer_broker
@@ -57,3 +58,35 @@ async def test_a_client_that_does_not_stop_ends_the_process(monkeypatch: pytest.
     async with asyncio.timeout(10):
         with pytest.raises(ClientStuckError, match="consumers"):
             await link.run()
+
+
+async def test_where_one_consumer_does_not_start_none_goes_on_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would join its group after the stop, and keep partitions that nobody reads."""
+    settings = CommonSettings(kafka_bootstrap_servers="127.0.0.1:1")
+    consumers, metrics = consumer_broker(settings, "media"), Metrics()
+    going_on = asyncio.Event()
+
+    class Starting:
+        def __init__(self, start: Callable[[], Awaitable[None]]) -> None:
+            self.start = start
+
+    async def fails() -> None:
+        await going_on.wait()
+        raise KafkaConnectionError
+
+    async def takes_long() -> None:
+        going_on.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            going_on.clear()
+
+    async def nothing() -> None:
+        return
+
+    monkeypatch.setattr(type(consumers), "subscribers", [Starting(fails), Starting(takes_long)])
+    monkeypatch.setattr(consumers, "connect", nothing)
+    link = KafkaLink(settings, "media", metrics, consumers, Backlog(consumers, (), metrics, timedelta(seconds=1)))
+    with pytest.raises(KafkaConnectionError):
+        await link._start_consuming()
+    assert not going_on.is_set()
