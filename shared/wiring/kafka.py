@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -139,23 +139,40 @@ class KafkaLink:
             await asyncio.wait_for(self._tripwire.cut.wait(), WATCH_SECONDS)
 
     async def _check(self) -> None:
-        """Keep topics and clients whole; after an outage clients are made anew, since old ones may stay silent."""
+        """Keep topics and clients whole; after an outage clients are made anew, since old ones may stay silent.
+
+        Stopping has no part in the time limits: a client that is cut off while it stops takes itself for stopped, and
+        stays a member of its group.
+        """
+        if await self._in_time(self._look_after):
+            return
+        await self._disconnect()
+        if not await self._in_time(self._connect):
+            await self._disconnect()  # also what a connection that came only half way has opened
+
+    async def _in_time(self, step: Callable[[], Awaitable[bool]]) -> bool:
+        """Return what `step` says; False where it fails or takes too long."""
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                if self._connected and not await self._ensure_topics():
-                    await self._renew_tripwire()
-                    await self._renew_silent_consumers()
-                    return
-                if self._producer is not None:
-                    log.warning("kafka.away")
-                    await self._disconnect()
-                await self._connect()
+                return await step()
         except (KafkaError, OSError, TimeoutError) as error:
             if self._producer is not None:
                 log.warning("kafka.away", error=repr(error))
-            await self._disconnect()  # also what a connection that came only half way has opened
+            return False
 
-    async def _connect(self) -> None:
+    async def _look_after(self) -> bool:
+        """Return whether the connection is whole."""
+        if not self._connected:
+            if self._producer is not None:
+                log.warning("kafka.away")
+            return False
+        if await self._ensure_topics():
+            return False
+        await self._renew_tripwire()
+        await self._renew_silent_consumers()
+        return True
+
+    async def _connect(self) -> bool:
         self._tripwire = await Tripwire.lay(self._servers)
         await self._ensure_topics()
         producer = AIOKafkaProducer(
@@ -172,6 +189,7 @@ class KafkaLink:
         if self._may_consume:
             await self._start_consuming()
         log.info("kafka.connected")
+        return True
 
     async def _start_consuming(self) -> None:
         """Start every consumer, or none: one that started after all others were stopped would never be stopped itself.
