@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-WORKERS ?= 3
+WORKERS ?= 2
 INSTALL = exec "$(PYTHON)" -I deploy/local/install.py
 DEV = runtime engines dev
 
@@ -20,8 +20,8 @@ up: ## Start Reelway on this machine; Ctrl-C stops it
 down: ## Stop the Reelway that runs elsewhere on this machine
 	@$(INSTALL) runtime engines -- -m deploy.local down
 
-# Most tests wait for processes more than they compute: a worker more than there are cores is about right. Tests of one
-# file share their stack, so they stay together; the longest files come first by their names.
+# Every worker starts whole stacks: more of them than there are cores gain little and make tests with time limits fail.
+# Tests of one file share their stack, so they stay together; the longest files come first by their names.
 test: ## Run the tests; ARGS="tests/unit -k name" picks some, WORKERS=0 runs them one after the other
 	@$(INSTALL) $(DEV) -- -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
