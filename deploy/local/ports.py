@@ -86,7 +86,7 @@ def _random_free(held: ExitStack) -> int:
     # on its port would sometimes find a client's socket sitting there.
     last = min(_LAST, _first_outgoing_port() - 1)
     for _ in range(1_000):
-        port = random.randint(min(_FIRST, last - 1_000), last)  # noqa: S311 - no secret
+        port = random.randint(min(_FIRST, last - 1_000), last)  # noqa: S311 - who guesses a port gains nothing
         if _hold(held, port):
             return port
     raise PortTaken("no free port found on 127.0.0.1")

@@ -10,7 +10,7 @@ from shared.access.callback_urls import CallbackGrant, CallbackTokenError, Purpo
 from shared.access.webhook_signatures import SignatureError
 from shared.contracts.wire import utc_now
 
-SECRET_HEADER = "x-webhook-secret"  # noqa: S105 - a header's name
+SECRET_HEADER = "x-webhook-secret"  # noqa: S105 - the header's name; its value is in WEBHOOK_SECRETS
 
 
 class NotAuthenticatedError(Exception):

@@ -101,7 +101,7 @@ class Attempt(Wire):
         given_up = self.state is State.GIVEN_UP and self.failure is not None and self.failure.code in _MAY_GO_ON
         return given_up or self.state in _CALLED
 
-    @computed_field  # type: ignore[prop-decorator]  # mypy takes no decorator above property
+    @computed_field  # type: ignore[prop-decorator]  # as pydantic says to: python/mypy#1362
     @property
     def status(self) -> Literal["pending", "completed", "failed"]:
         """Return the state as the workflow history names it."""
@@ -109,7 +109,7 @@ class Attempt(Wire):
             return "completed"
         return "pending" if self.state in LIVING else "failed"
 
-    @computed_field  # type: ignore[prop-decorator]  # mypy takes no decorator above property
+    @computed_field  # type: ignore[prop-decorator]  # as pydantic says to: python/mypy#1362
     @property
     def error_message(self) -> str | None:
         """Return why it failed, as the workflow history names it."""

@@ -1,7 +1,7 @@
 """What waits in the consumer groups, and whether anything of it is handled at all.
 
 A consumer can fall silent while its connections and heartbeats look well: after an outage of the whole cluster, or
-where the brokers lost count of a group's members and some partitions are read by nobody. What tells is that messages
+where a member of the group has partitions and does not read them. What tells is that messages
 wait and the group does not move on.
 """
 

@@ -107,7 +107,7 @@ class _Delivery(BaseMiddleware[Any, Any]):
         began = time.perf_counter()
         try:
             result = await self._try(call_next, msg)
-        except Exception as error:  # noqa: BLE001 - every failure ends in a wait or a dead letter
+        except Exception as error:  # noqa: BLE001 - a handler may raise anything; all of it is kept or waits
             await self._give_up(msg, error)
         else:
             self._handled(msg)
