@@ -34,6 +34,8 @@ Filter = Callable[[StreamMessage[Any]], bool]
 LONGEST_TYPE = 100
 
 REBALANCE_MOST = timedelta(seconds=5)
+GRACE_SECONDS = 5.0
+"""For the message at hand at a stop. A join under way comes on top; both together stay below what counts as stuck."""
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +61,7 @@ def consumer_broker(settings: CommonSettings, service: str) -> KafkaBroker:
         client_id=f"reelway-{service}",
         consumer_only=True,
         allow_auto_create_topics=False,
-        graceful_timeout=10.0,
+        graceful_timeout=GRACE_SECONDS,
         logger=logging.getLogger("reelway.faststream"),
         log_level=logging.DEBUG,
         parser=_parse,
