@@ -117,8 +117,9 @@ class Store:
             video_id=notification.video_id,
             order=notification.order,
         )
-        await self._notifications.insert_one(self._outbox.carry_new(document, created))
-        self._outbox.nudge(document_id)
+        carried = self._outbox.carry_held(document, created)
+        await self._notifications.insert_one(carried)
+        self._outbox.nudge_held(carried)
 
     async def _knows(self, source: str) -> bool:
         return await self._notifications.find_one({"source": source}, {"_id": 1}) is not None

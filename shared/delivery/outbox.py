@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -41,8 +42,8 @@ class PublishError(Exception):
 class Outbox:
     """The events waiting in one collection, and the relay that publishes them.
 
-    `carry` and `carry_new` put events into a write; after the write call `nudge`. `run` sweeps what a crash
-    left behind. Both publish under a per-document lease, in order, and stop at the first failure. With `keep` the
+    `carry`, `carry_new` and `carry_held` put events into a write; after the write call `nudge`. `run` sweeps what a
+    crash left behind. All publish under a per-document lease, in order, and stop at the first failure. With `keep` the
     database drops a document so long after its last event was published: however long the broker is away, never before.
     """
 
@@ -92,13 +93,26 @@ class Outbox:
             return document
         return {**document, "outbox": self._entries(events), "outboxAt": utc_now()}
 
+    def carry_held(self, document: Document, *events: Event) -> Document:
+        """Return the same, born with this relay's lease, so that it need not be claimed and read; then `nudge_held`.
+
+        Under pressure it gets none: it would only be kept from other relays.
+        """
+        carried = self.carry_new(document, *events)
+        return carried if self._slots.locked() else {**carried, "relay": uuid4().hex}
+
+    def nudge_held(self, document: Document) -> None:
+        """Publish the events of what `carry_held` returned, and was inserted, soon. Never blocks."""
+        held = document.get("relay")
+        if held is None:
+            self.nudge(document["_id"])
+        else:
+            self._soon(partial(self._send, document["_id"], held, document["outbox"]))
+
     def nudge(self, document_id: object) -> None:
         """Publish this document's events soon. Never blocks; under pressure the sweep does it instead."""
-        if len(self._nudged) >= NUDGES_LIMIT:
-            return
-        task = asyncio.create_task(self._relay_quietly(document_id))
-        self._nudged.add(task)
-        task.add_done_callback(self._nudged.discard)
+        if len(self._nudged) < NUDGES_LIMIT:
+            self._soon(partial(self._relay, document_id, None))
 
     async def run(self) -> None:
         """Sweep until cancelled; a broker or database that is away only delays."""
@@ -142,10 +156,15 @@ class Outbox:
             raise
         self._failed.discard(document_id)
 
-    async def _relay_quietly(self, document_id: object) -> None:
+    def _soon(self, publish: Callable[[], Awaitable[None]]) -> None:
+        task = asyncio.create_task(self._quietly(publish))
+        self._nudged.add(task)
+        task.add_done_callback(self._nudged.discard)
+
+    async def _quietly(self, publish: Callable[[], Awaitable[None]]) -> None:
         async with self._slots:
             with contextlib.suppress(PublishError, PyMongoError):  # the sweep meets it again and says so
-                await self._relay(document_id, None)
+                await publish()
 
     async def _relay(self, document_id: object, held: str | None) -> None:
         token = uuid4().hex
@@ -155,24 +174,29 @@ class Outbox:
         if held is not None:
             self._metrics.lease_takeovers.labels(kind="relay").inc()
         document = await self._collection.find_one({"_id": document_id, "relay": token}, {"outbox": 1})
+        await self._send(document_id, token, (document or {}).get("outbox", []))
+
+    async def _send(self, document_id: object, token: str, entries: list[Document]) -> None:
         sent: list[str] = []
         try:
-            for entry in (document or {}).get("outbox", []):
+            for entry in entries:
                 await self._publish(_record(entry))
                 sent.append(entry["id"])
         finally:
             await self._settle(document_id, token, sent)
 
     async def _settle(self, document_id: object, token: str, sent: list[str]) -> None:
-        """Remove by id what was sent; clear the sweep's mark only where nothing is left; give the lease back."""
+        """Remove what was sent and give the lease back; clear the sweep's mark only where nothing is left.
+
+        Others only append while the lease is held: where no more is there than was sent, nothing else is there.
+        """
         mine = {"_id": document_id, "relay": token}
-        await self._collection.update_one(mine, {"$pull": {"outbox": {"id": {"$in": sent}}}})
         done: Document = {"$unset": {"outboxAt": "", "relay": "", "outbox": ""}}
         if self._keep is not None:
             done["$set"] = {"expiresAt": utc_now() + self._keep}
-        emptied = await self._collection.update_one({**mine, "outbox": {"$size": 0}}, done)
-        if not emptied.modified_count:
-            await self._collection.update_one(mine, {"$unset": {"relay": ""}})
+        if not (await self._collection.update_one({**mine, "outbox": {"$size": len(sent)}}, done)).modified_count:
+            left = {"$pull": {"outbox": {"id": {"$in": sent}}}, "$unset": {"relay": ""}}
+            await self._collection.update_one(mine, left)
 
     def _entries(self, events: tuple[Event, ...]) -> list[Document]:
         return [self._entry(event) for event in events]

@@ -157,12 +157,16 @@ class Post(Outbox):
     def nudge(self, document_id: object) -> None:
         """Do nothing: `taken` finds it."""
 
+    def nudge_held(self, document: Document) -> None:
+        """Do nothing, either."""
+
     def taken(self) -> list[Event]:
         """Return what was told since the last time, in the order of each document."""
         entries: list[Any] = []
         for document in self._memory.documents.values():
             entries += document.pop("outbox", [])
-            document.pop("outboxAt", None)
+            for mark in ("outboxAt", "relay"):
+                document.pop(mark, None)
         return [decode(entry["headers"], entry["value"].encode()) for entry in entries]
 
     async def _nobody(self, record: object) -> None:

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import AutoReconnect, DuplicateKeyError, ServerSelectionTimeoutError
+from pymongo.errors import DuplicateKeyError
 
 from shared.contracts.events import BY_TYPE, Event
 from shared.contracts.wire import utc_now
+from shared.delivery.inserting import insert_through
 from shared.delivery.leases import new_job
 from shared.delivery.outbox import Document, Outbox
 from shared.wiring.tracing import current_traceparent
@@ -61,22 +62,13 @@ class Receipts:
 
     async def add(self, receipt: Receipt, event: Event) -> None:
         """Store a receipt with the event it causes. Raises ReceiptTakenError."""
-        document = self._outbox.carry_new({**self._document(receipt), **self._waiting(event)}, event)
+        document = self._outbox.carry_held({**self._document(receipt), **self._waiting(event)}, event)
         try:
-            await self._insert(document)
+            await insert_through(self._collection, document, mark="receivedAt")
         except DuplicateKeyError as error:
             known = await self._collection.find_one({"_id": receipt.receipt_id}, {"bodyHash": 1, "matched": 1})
             raise ReceiptTakenError((known or {}).get("bodyHash", ""), (known or {}).get("matched", False)) from error
-        self._outbox.nudge(receipt.receipt_id)
-
-    async def _insert(self, document: Document) -> None:
-        # A write that was cut off may have been stored: then the second try is a repeat of ourselves.
-        try:
-            await self._collection.insert_one(document)
-        except ServerSelectionTimeoutError:
-            raise  # nothing was sent, and waiting once more would only make the caller wait
-        except AutoReconnect:
-            await self._collection.insert_one(document)
+        self._outbox.nudge_held(document)
 
     async def kept(self, receipt_id: str) -> Kept | None:
         """Return what is kept of a webhook."""

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import AutoReconnect, DuplicateKeyError, ServerSelectionTimeoutError
+from pymongo.errors import DuplicateKeyError
 
 from services.gateway.domain import (
     FOREVER,
@@ -27,6 +27,7 @@ from services.gateway.store.view_documents import accepted_of, error_of, slot_of
 from shared.contracts.events import Event, VideoRetryRequested
 from shared.contracts.videos import VideoKind, VideoStatus
 from shared.contracts.wire import utc_now
+from shared.delivery.inserting import insert_through
 from shared.delivery.leases import new_job
 from shared.delivery.outbox import EPOCH, FAR, Document, Outbox
 from shared.wiring.tracing import current_traceparent
@@ -88,26 +89,12 @@ class Videos:
     ) -> None:
         """Store a request with the event it causes. Raises IdTakenError, SlotTakenError, KeyTakenError."""
         document = to_document(accepted, request, slot=slot, key=key, body_hash=body_hash)
-        document |= self._waiting()
+        document = self._outbox.carry_held({**document, **self._waiting()}, event)
         try:
-            await self._insert(self._outbox.carry_new(document, event))
+            await insert_through(self._collection, document, mark="requestId")
         except DuplicateKeyError as error:
             raise _taken(error) from error
-        self._outbox.nudge(accepted.video_id)
-
-    async def _insert(self, document: Document) -> None:
-        """Insert; a write that was cut off is tried once more, and may turn out to have been ours already."""
-        try:
-            await self._collection.insert_one(document)
-        except ServerSelectionTimeoutError:
-            raise  # nothing was sent, and waiting once more would only make the caller wait
-        except AutoReconnect:
-            own = {"_id": document["_id"], "requestId": document["requestId"]}
-            try:
-                await self._collection.insert_one(document)
-            except DuplicateKeyError:
-                if await self._collection.find_one(own, {"_id": 1}) is None:
-                    raise
+        self._outbox.nudge_held(document)
 
     async def accepted_with(self, key: str) -> tuple[Accepted, str] | None:
         """Return what was answered to the request with this key, deleted or not, and the hash of its body."""

@@ -189,6 +189,48 @@ async def _is_clean(collection: Collection, document_id: str) -> bool:
     return not {"outbox", "outboxAt", "relay"} & (await state(collection, document_id)).keys()
 
 
+async def test_what_is_born_held_is_published_without_being_claimed_or_read(collection: Collection) -> None:
+    broker = Broker()
+    outbox = relay(collection, broker.publish)
+    document = outbox.carry_held({"_id": "a", "n": 1}, event(1), event(2))
+    await collection.insert_one(document)
+    await relay(collection, broker.publish).sweep()
+    assert broker.ids == [], "another relay leaves it alone"
+    await collection.update_one({"_id": "a"}, outbox.carry({"$set": {"n": 2}}, event(3)))
+    outbox.nudge_held(document)
+    await outbox.flush()
+    assert broker.ids == ["e1", "e2"]
+    assert [entry["id"] for entry in (await state(collection, "a"))["outbox"]] == ["e3"]
+    await outbox.sweep()
+    assert broker.ids == ["e1", "e2", "e3"]
+    assert await state(collection, "a") == {"_id": "a", "n": 2}
+
+
+async def test_what_is_born_held_by_a_process_that_dies_is_published_by_another(collection: Collection) -> None:
+    broker = Broker()
+    await collection.insert_one(relay(collection, broker.publish).carry_held({"_id": "a"}, event(1)))
+    async with sweeping(relay(collection, broker.publish)):
+        await until(lambda: broker.ids == ["e1"])
+        await until(lambda: _is_clean(collection, "a"))
+
+
+async def test_a_relay_with_its_hands_full_holds_nothing_more(collection: Collection) -> None:
+    broker = Broker()
+    broker.hanging = asyncio.Event()
+    outbox = relay(collection, broker.publish, concurrency=1)
+    first = outbox.carry_held({"_id": "a"}, event(1))
+    await collection.insert_one(first)
+    outbox.nudge_held(first)
+    await until(lambda: broker.ids == ["e1"])
+    second = outbox.carry_held({"_id": "b"}, event(2))
+    assert "relay" not in second
+    await collection.insert_one(second)
+    outbox.nudge_held(second)
+    broker.hanging.set()
+    await outbox.flush()
+    assert broker.ids == ["e1", "e2"]
+
+
 async def test_a_document_never_expires_while_it_has_something_to_publish(collection: Collection) -> None:
     broker = Broker()
     broker.refused = {"e1"}
