@@ -7,7 +7,7 @@ wait and the group does not move on.
 
 import asyncio
 import time
-from collections.abc import Callable, Container
+from collections.abc import Awaitable, Callable, Container
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +24,7 @@ ANSWER_SECONDS = 5.0
 MOST_DOUBLINGS = 5
 
 Done = dict[TopicPartition, int]
-"""Up to which offset each partition is handled: committed by any member of the group; without a group, read here."""
+"""An offset of each partition: how far it is handled (committed by any member of the group; without one, read here)."""
 
 
 class Backlog:
@@ -93,22 +93,28 @@ class Backlog:
 
     async def _measure(self, subscriber: LogicSubscriber[Any], consumer: AIOKafkaConsumer) -> Done:
         waiting: Done = {}
+        ask = consumer.position if subscriber.group_id is None else consumer.committed
         for topic in subscriber.topic_names_for_subscribe:
-            partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
-            ends = await consumer.end_offsets(partitions)
-            behind = [partition for partition in partitions if ends[partition] != self._caught_up.get(partition, 0)]
-            firsts = await consumer.beginning_offsets(behind) if behind else {}
-            ask = consumer.position if subscriber.group_id is None else consumer.committed
-            done = {partition: max(firsts[partition], await ask(partition) or 0) for partition in behind}
-            self._caught_up |= {
-                partition: ends[partition] for partition in behind if done[partition] >= ends[partition]
-            }
-            lag = {
-                partition: ends[partition] - done[partition]
-                for partition in behind
-                if done[partition] < ends[partition]
-            }
+            ends = await self._moved_on(topic, consumer)
+            done = await _handled(list(ends), consumer, ask)
+            lag = {partition: end - done[partition] for partition, end in ends.items() if done[partition] < end}
+            self._caught_up |= {partition: end for partition, end in ends.items() if partition not in lag}
             self._metrics.consumer_lag.labels(topic=topic).set(sum(lag.values()))
             if topic not in self._at_hand:
                 waiting |= {partition: done[partition] for partition in lag}
         return waiting
+
+    async def _moved_on(self, topic: str, consumer: AIOKafkaConsumer) -> Done:
+        """Return the ends of those partitions that got something since all of it was seen to be handled."""
+        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        ends = await consumer.end_offsets(partitions)
+        return {partition: end for partition, end in ends.items() if end != self._caught_up.get(partition, 0)}
+
+
+async def _handled(
+    partitions: list[TopicPartition],
+    consumer: AIOKafkaConsumer,
+    ask: Callable[[TopicPartition], Awaitable[int | None]],
+) -> Done:
+    firsts = await consumer.beginning_offsets(partitions) if partitions else {}
+    return {partition: max(first, await ask(partition) or 0) for partition, first in firsts.items()}

@@ -54,7 +54,7 @@ def consumer_broker(settings: CommonSettings, service: str) -> KafkaBroker:
     """Return a FastStream broker that only consumes; nothing connects until it is started."""
     read_any_header()
     return KafkaBroker(
-        settings.kafka_bootstrap_servers.split(","),
+        settings.kafka_servers,
         # A consumer that is told to stop while it joins its group waits for the answer first. Brokers answer when all
         # members are back or a session's time is over.
         request_timeout_ms=int((settings.kafka_session_timeout + REBALANCE_MOST).total_seconds() * 1000),

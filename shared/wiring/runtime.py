@@ -20,6 +20,7 @@ from shared.delivery.letterbox import LetterBox
 from shared.delivery.outbox import Document, Outbox
 from shared.delivery.streak import Streak
 from shared.wiring.cancellation import lose_no_cancellation
+from shared.wiring.consumers import Consumers
 from shared.wiring.health import Health
 from shared.wiring.kafka import KafkaLink
 from shared.wiring.metrics import Metrics
@@ -52,7 +53,8 @@ class Runtime:
         self.streak = Streak(settings.dead_letters_in_a_row, self.metrics)
         at_hand: Counter[str] = Counter()
         backlog = Backlog(self.consumers, at_hand, self.metrics, settings.kafka_standstill)
-        self.kafka = KafkaLink(settings, service, self.metrics, self.consumers, backlog)
+        self._consuming = Consumers(self.consumers, backlog, self.metrics)
+        self.kafka = KafkaLink(settings, service, self.metrics, self._consuming)
         self.consumers.add_middleware(
             DeliveryMiddleware(service, self.kafka.publish, self.metrics, self.streak, self.mongo.takes_writes, at_hand)
         )
@@ -123,14 +125,14 @@ class Runtime:
         try:
             await asyncio.wait({link, *sweeps, *work})  # for ever: unlike gather it leaves the order of ending to us
         finally:
-            await self.kafka.stop_consuming()
+            await self._consuming.stop()
             await _end(breaking, *work)
             await self._flush()
             await _end(*sweeps, link)
 
     async def _stop_consuming_when_broken(self) -> None:
         await self.streak.broken.wait()
-        await self.kafka.consume_no_more()
+        await self._consuming.stop_for_good()
 
     async def _prepare(self, prepare: Prepare) -> None:
         while not self._prepared:

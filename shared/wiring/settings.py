@@ -90,6 +90,11 @@ class CommonSettings(BaseSettings):
         default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`."
     )
 
+    @property
+    def kafka_servers(self) -> list[str]:
+        """The brokers, as clients take them."""
+        return self.kafka_bootstrap_servers.split(",")
+
     @field_validator("admin_token")
     @classmethod
     def _not_to_be_guessed(cls, token: SecretStr) -> SecretStr:

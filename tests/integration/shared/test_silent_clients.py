@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 from pymongo.errors import AutoReconnect
 
-from shared.wiring import health, kafka, mongo
+from shared.wiring import consumers, health, kafka, mongo
 from shared.wiring.runtime import Runtime
 from tests.integration.shared.conftest import NewRuntime
 from tests.integration.shared.world import Listener, Topic, created, running
@@ -22,7 +22,7 @@ PATIENCE = timedelta(seconds=1)
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kafka, "LOOK_SECONDS", 0.5)
+    monkeypatch.setattr(consumers, "LOOK_SECONDS", 0.5)
     monkeypatch.setattr(health, "PROBE_EVERY_SECONDS", 0.1)
     monkeypatch.setattr(kafka, "WATCH_SECONDS", 0.1)
     monkeypatch.setattr(mongo, "WATCH_SECONDS", 0.1)

@@ -7,14 +7,23 @@ from datetime import timedelta
 
 import pytest
 from aiokafka.errors import InvalidReplicationFactorError, KafkaConnectionError
+from faststream.kafka import KafkaBroker
 
 from shared.delivery.backlog import Backlog
 from shared.delivery.inbox import consumer_broker
-from shared.wiring import kafka
-from shared.wiring.kafka import ClientStuckError, KafkaLink
+from shared.wiring import consumers, kafka
+from shared.wiring.consumers import ClientStuckError, Consumers
+from shared.wiring.kafka import KafkaLink
 from shared.wiring.metrics import Metrics
 from shared.wiring.settings import CommonSettings
 from tests.waiting import until
+
+NOBODY = CommonSettings(kafka_bootstrap_servers="127.0.0.1:1")
+METRICS = Metrics()
+
+
+def consumers_of(broker: KafkaBroker) -> Consumers:
+    return Consumers(broker, Backlog(broker, (), METRICS, timedelta(seconds=1)), METRICS)
 
 
 async def test_a_connection_that_came_only_half_way_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,41 +38,37 @@ async def test_a_connection_that_came_only_half_way_leaves_nothing_open(monkeypa
         opened.discard(writer)
         writer.close()
 
-    async def refused(_: KafkaLink) -> bool:
+    async def refused(_: CommonSettings) -> bool:
         raise InvalidReplicationFactorError("too few brokers")
 
-    monkeypatch.setattr(KafkaLink, "_ensure_topics", refused)
+    monkeypatch.setattr(kafka, "ensure_topics", refused)
     monkeypatch.setattr(logging.getLogger("asyncio"), "disabled", True)
     async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
         address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         settings = CommonSettings(kafka_bootstrap_servers=address)
-        consumers, metrics = consumer_broker(settings, "media"), Metrics()
-        link = KafkaLink(settings, "media", metrics, consumers, Backlog(consumers, (), metrics, timedelta(seconds=1)))
+        link = KafkaLink(settings, "media", METRICS, consumers_of(consumer_broker(settings, "media")))
         for _ in range(3):
             await link._check()
         await until(lambda: accepted == 3 and not opened, "every connection closed again")
 
 
 async def test_a_client_that_does_not_stop_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = CommonSettings(kafka_bootstrap_servers="127.0.0.1:1")
-    consumers, metrics = consumer_broker(settings, "media"), Metrics()
+    broker = consumer_broker(NOBODY, "media")
 
     async def never() -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(kafka, "STOP_SECONDS", 0.05)
+    monkeypatch.setattr(consumers, "STOP_SECONDS", 0.05)
     monkeypatch.setattr(kafka, "AWAY_SECONDS", 0.05)
-    monkeypatch.setattr(consumers, "stop", never)
-    link = KafkaLink(settings, "media", metrics, consumers, Backlog(consumers, (), metrics, timedelta(seconds=1)))
+    monkeypatch.setattr(broker, "stop", never)
     async with asyncio.timeout(10):
-        with pytest.raises(ClientStuckError, match="consumers"):
-            await link.run()
+        with pytest.raises(ClientStuckError):
+            await KafkaLink(NOBODY, "media", METRICS, consumers_of(broker)).run()
 
 
 async def test_where_one_consumer_does_not_start_none_goes_on_starting(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would join its group after the stop, and keep partitions that nobody reads."""
-    settings = CommonSettings(kafka_bootstrap_servers="127.0.0.1:1")
-    consumers, metrics = consumer_broker(settings, "media"), Metrics()
+    broker = consumer_broker(NOBODY, "media")
     going_on = asyncio.Event()
 
     class Starting:
@@ -84,9 +89,8 @@ async def test_where_one_consumer_does_not_start_none_goes_on_starting(monkeypat
     async def nothing() -> None:
         return
 
-    monkeypatch.setattr(type(consumers), "subscribers", [Starting(fails), Starting(takes_long)])
-    monkeypatch.setattr(consumers, "connect", nothing)
-    link = KafkaLink(settings, "media", metrics, consumers, Backlog(consumers, (), metrics, timedelta(seconds=1)))
+    monkeypatch.setattr(type(broker), "subscribers", [Starting(fails), Starting(takes_long)])
+    monkeypatch.setattr(broker, "connect", nothing)
     with pytest.raises(KafkaConnectionError):
-        await link._start_consuming()
+        await consumers_of(broker).start()
     assert not going_on.is_set()

@@ -1,0 +1,98 @@
+"""A service's consumers: all of them started or none, stopped in time, and made anew where they fall silent."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+from faststream.kafka import KafkaBroker
+
+from shared.delivery.backlog import LOOK_SECONDS, Backlog
+from shared.wiring.health import Unready
+from shared.wiring.metrics import Metrics
+
+STOP_SECONDS = 18.0
+
+log = structlog.get_logger(__name__)
+
+
+class ClientStuckError(Exception):
+    """A client does not stop; what it still holds, only the end of the process lets go."""
+
+
+class Consumers:
+    """The subscribers of one FastStream broker, as one thing. `stuck` is set once they did not stop in time."""
+
+    def __init__(self, broker: KafkaBroker, backlog: Backlog, metrics: Metrics) -> None:
+        self.stuck = False
+        self._broker = broker
+        self._backlog = backlog
+        self._metrics = metrics
+        self._allowed = True
+        self._started = False
+        self._standing: set[str] = set()
+        self._renewal_due = False
+
+    def probe(self) -> None:
+        """Return while they take messages and get on, or are not to take any. Raises Unready."""
+        if self._standing:
+            waiting = ", ".join(sorted(self._standing))
+            raise Unready(f"Messages of {waiting} wait and none is handled; consumers made anew.")
+        if self._allowed and not self._started:
+            raise Unready("No messages are taken: the consumers are not started.")
+
+    async def start(self) -> None:
+        """Start every consumer, or none: one that started after all others were stopped would never be stopped itself.
+
+        It would be a member of its group for as long as the process lives, with partitions that nobody reads.
+        """
+        if not self._allowed:
+            return
+        await self._broker.connect()
+        starting = [asyncio.create_task(subscriber.start()) for subscriber in self._broker.subscribers]
+        try:
+            await asyncio.gather(*starting)
+        finally:
+            for start in starting:
+                start.cancel()
+            await asyncio.gather(*starting, return_exceptions=True)
+        self._started, self._renewal_due = True, False
+
+    async def stop(self) -> None:
+        """Stop taking messages; the one being handled is finished first."""
+        self._started = False
+        self.stuck |= not await stops_in_time("consumers", self._broker.stop())
+
+    async def stop_for_good(self) -> None:
+        """Stop taking messages until the process is started anew."""
+        self._allowed = False
+        await self.stop()
+
+    async def look_for_silence(self) -> None:
+        """Look, until cancelled, whether they stand still; apart from `renew_silent`, since a broker may not answer."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self._standing = await self._backlog.look() if self._started else set()
+            self._renewal_due = bool(self._standing)
+
+    async def renew_silent(self) -> None:
+        """Make them anew where messages wait and none is handled, whatever their connections look like."""
+        if not self._renewal_due:
+            return
+        log.error("kafka.consumers_stand_still", topics=sorted(self._standing))
+        for topic in self._standing:
+            self._metrics.consumers_renewed.labels(topic=topic).inc()
+        await self.stop()
+        self._backlog.renewed()
+        await self.start()
+
+
+async def stops_in_time(client: str, stopping: Coroutine[Any, Any, None]) -> bool:
+    """Wait for a client to stop, but not for ever; return whether it did."""
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await stopping
+    except TimeoutError:
+        log.critical("kafka.stuck", client=client)
+        return False
+    return True
