@@ -123,7 +123,8 @@ class Child:
         self._signal(signal.SIGCONT)  # a paused process could not hear the SIGTERM
         try:
             grace = self.program.grace_seconds if grace_seconds is None else grace_seconds
-            await asyncio.wait_for(self.wait_exit(), grace)
+            async with asyncio.timeout(grace):
+                await self.wait_exit()
         except TimeoutError:
             await self.kill()
             return False

@@ -127,7 +127,8 @@ class Disruptor:
     async def _last(self, seconds: float) -> None:
         """Leave something broken for so long, or until the end of the run."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._over.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
 
     def _engine(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=f"http://{self._arena.straight('workflow')}", timeout=20, trust_env=False)

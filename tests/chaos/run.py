@@ -137,7 +137,8 @@ class _Run:
         )
         stored.write(folder / STORED)
         for user in users:
-            await asyncio.wait_for(user.look_at_all(), _ANSWERED_SECONDS)
+            async with asyncio.timeout(_ANSWERED_SECONDS):
+                await user.look_at_all()
         await self._all_shown(users)
 
     async def _all_shown(self, users: Sequence[User]) -> None:
