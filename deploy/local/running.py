@@ -24,7 +24,7 @@ def sole_owner(lock: Path) -> Iterator[None]:
     """Hold the lock while inside. Raises AlreadyRunning. The kernel lets it go if we die, so none is ever stale."""
     lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with lock.open("a+") as file:
-        if not _locked(file.fileno()):
+        if not _locked(file.fileno(), fcntl.LOCK_EX):
             raise AlreadyRunning(_owner(lock))
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
@@ -40,20 +40,22 @@ def stop_owner(lock: Path, within_seconds: float) -> bool:
     if not lock.exists():
         return False
     with lock.open() as file:
-        if _locked(file.fileno()):
-            return False
-        os.kill(_owner(lock), signal.SIGTERM)
         deadline = time.monotonic() + within_seconds
-        while not _locked(file.fileno()):
+        asked = False
+        # A shared lock: who only looks is never taken for the stack, whose old number may be another process's by now.
+        while not _locked(file.fileno(), fcntl.LOCK_SH):
             if time.monotonic() > deadline:
                 raise TimeoutError
+            if not asked and (owner := _owner(lock)):  # 0 while it is still writing
+                os.kill(owner, signal.SIGTERM)
+                asked = True
             time.sleep(_POLL_SECONDS)
-    return True
+    return asked
 
 
-def _locked(descriptor: int) -> bool:
+def _locked(descriptor: int, how: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

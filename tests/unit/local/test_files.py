@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import signal
@@ -82,3 +83,19 @@ def test_stopping_asks_the_owner_and_waits(tmp_path: Path) -> None:
         assert stop_owner(lock, 10) is True
     assert process.returncode == -signal.SIGTERM
     assert stop_owner(lock, 1) is False, "the lock of a dead owner counts for nothing"
+
+
+def test_down_asks_nobody_but_the_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("os.kill", lambda pid, _: asked.append(pid))
+    lock = tmp_path / "lock"
+    lock.write_text("4242\n")  # of a stack that was killed; another process may have that number now
+    with lock.open() as other, lock.open("a+") as starting:
+        fcntl.flock(other, fcntl.LOCK_SH)  # another `down`, which looks at the same time
+        assert stop_owner(lock, 1) is False
+        fcntl.flock(other, fcntl.LOCK_UN)
+        fcntl.flock(starting, fcntl.LOCK_EX)  # a stack that has not written its number yet: 0 would be our own group
+        starting.truncate(0)
+        with pytest.raises(TimeoutError):
+            stop_owner(lock, 0.3)
+    assert asked == []
