@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from services.gateway.signing import key_of
 from shared.access.webhook_signatures import signing_key
 from shared.wiring.settings import CommaSeparated, Duration, MongoUrl, StorageSettings, StorageUrl
 
@@ -13,6 +14,11 @@ def _usable(secrets: tuple[str, ...]) -> tuple[str, ...]:
     for secret in secrets:
         signing_key(secret)
     return secrets
+
+
+def _key(pem: SecretStr) -> SecretStr:
+    key_of(pem.get_secret_value())
+    return pem
 
 
 class GatewaySettings(StorageSettings):
@@ -39,7 +45,7 @@ class GatewaySettings(StorageSettings):
     registration_enabled: bool = Field(default=True, description="Whether people may make accounts themselves.")
     demo_email: str | None = Field(default=None, description="An account that is made at start, with DEMO_PASSWORD.")
     demo_password: SecretStr | None = Field(default=None, description="The password of that account.")
-    jwt_private_key: SecretStr | None = Field(
+    jwt_private_key: Annotated[SecretStr, AfterValidator(_key)] | None = Field(
         default=None, description="Ed25519 key in PEM that signs access tokens. Without it one is made and kept."
     )
     access_token_life: Duration = Field(default=timedelta(hours=1), description="How long an access token works.")

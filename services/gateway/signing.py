@@ -6,6 +6,7 @@ import json
 from collections import OrderedDict
 from datetime import timedelta
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -25,6 +26,17 @@ class KeyNotLoadedError(Exception):
     """The database has not given us the signing key yet."""
 
 
+def key_of(pem: str) -> Ed25519PrivateKey:
+    r"""Return the key in `pem`, whose line ends may be written as \n. Raises ValueError where there is none."""
+    try:
+        key = load_pem_private_key(pem.replace("\\n", "\n").encode(), password=None)
+    except (TypeError, ValueError, UnsupportedAlgorithm):  # what they say is of no use to whoever pasted it wrongly
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ValueError("it must be an Ed25519 private key in PEM, without a password")
+    return key
+
+
 def new_key_pem() -> str:
     """Return a fresh Ed25519 private key in PEM."""
     key = Ed25519PrivateKey.generate()
@@ -42,10 +54,7 @@ class Signer:
 
     def use(self, pem: str) -> None:
         """Sign with this private key from now on. Raises ValueError where it is no Ed25519 key in PEM."""
-        key = load_pem_private_key(pem.replace("\\n", "\n").encode(), password=None)
-        if not isinstance(key, Ed25519PrivateKey):
-            raise ValueError("the key that signs access tokens must be an Ed25519 key in PEM")
-        self._key = key
+        self._key = key = key_of(pem)
         self._x = _b64(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
         # RFC 7638: the thumbprint is taken over the required members in this order.
         named = json.dumps({"crv": "Ed25519", "kty": "OKP", "x": self._x}, separators=(",", ":"))

@@ -61,6 +61,11 @@ def told(**environ: str) -> set[str]:
         ("N8N_AUTH_HEADER", "X-Alone", "Set both N8N_AUTH_HEADER and N8N_AUTH_VALUE, or neither."),
         ("FETCH_ALLOWED_PORTS", "http", "FETCH_ALLOWED_PORTS: ports are numbers from 1 to 65535."),
         ("WEBHOOK_SECRETS", "whsec_g%heim", "WEBHOOK_SECRETS: a secret that starts with whsec_ must go on in base64."),
+        (
+            "JWT_PRIVATE_KEY",
+            "-----BEGIN PRIVATE KEY-----\ngeheim",
+            "JWT_PRIVATE_KEY: it must be an Ed25519 private key in PEM, without a password.",
+        ),
         ("ADMIN_TOKEN", "geheim", "ADMIN_TOKEN must have 16 characters or more."),
         ("S3_ENDPOINT", "host:9000", "S3_ENDPOINT: it must be an address such as https://host:9000, without a path."),
         (
