@@ -56,6 +56,7 @@ def defaults(site: Site, name: str) -> dict[str, str]:
     if "kafka" in site.engines:
         settings["KAFKA_IDEMPOTENCE"] = "false"
         settings["KAFKA_FETCH_WAIT"] = str(EMBEDDED_FETCH_SECONDS)
+        settings["KAFKA_LEAVE_GROUPS"] = "false"
         settings["KAFKA_SESSION_TIMEOUT"] = str(EMBEDDED_SESSION_SECONDS)
     if name == "generator" and "workflow" in site.engines:
         settings["N8N_API_KEY"] = n8n_api_key(site)

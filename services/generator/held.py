@@ -8,7 +8,7 @@ import structlog
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from shared.contracts.events import CompletionReported, WorkflowErrorReported
+from shared.contracts.events import CompletionReported, WorkflowErrorReported, read_kept
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease, backoff, new_job
 from shared.delivery.outbox import EPOCH, FAR, Document
@@ -43,10 +43,11 @@ class Held:
         Return its state: what comes again may have been settled or quarantined long ago, and is not held anew.
         """
         now = utc_now()
+        # The event as text: what a workflow says of its file may hold numbers and names that no database takes.
         document: dict[str, Any] = {
             "_id": event.id,
             "type": type(event).__name__,
-            "event": event.model_dump(mode="json", by_alias=True, exclude_none=True),
+            "event": event.model_dump_json(by_alias=True, exclude_none=True),
             "state": "held",
             "heldAt": now,
             "until": now + self._held_for,
@@ -71,7 +72,7 @@ class Held:
 
     def event(self, lease: Lease) -> CompletionReported | WorkflowErrorReported:
         """Return the callback that a job is about."""
-        return _REPORTS[lease.document["type"]].model_validate(lease.document["event"])
+        return read_kept(_REPORTS[lease.document["type"]], lease.document["event"])
 
     async def settle(self, lease: Lease) -> None:
         """Let the callback go: it was judged."""

@@ -82,6 +82,17 @@ def of_refusal(attempt: Attempt, reason: str, number: int, wait: timedelta) -> W
     return noted(attempt, f"call.refused:{number}", "call.refused", message, "warning", details)
 
 
+def of_overtaking(before: Attempt, news: News) -> tuple[WorkflowNoted, ...]:
+    """Return what is to be noted where the workflow reports while the call to it is still unanswered.
+
+    The worker that waits for the answer loses the attempt by that, and with it what it would have noted.
+    """
+    if before.state is not State.CALLING or news.happening not in (Happening.PROGRESS, *_REPORTED):
+        return ()
+    message = "The rendering service reported before it had answered the call, which had thus got through."
+    return (noted(before, "call.overtaken", "call.overtaken", message),)
+
+
 def of_report(receipt_id: str, attempt: Attempt, news: News, outcome: Outcome) -> WorkflowNoted | None:
     """Return the note of a report that `attempt` does not take; None where it took it, or knew it."""
     already, reported = _ALREADY.get(attempt.state), _REPORTED.get(news.happening)

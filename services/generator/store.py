@@ -112,10 +112,10 @@ class Attempts:
             return False
         return True
 
-    async def change(self, before: Attempt, after: Attempt, *, told: bool) -> bool:
-        """Make `after` of `before`; return False, having changed nothing, where it is no longer `before`."""
+    async def change(self, before: Attempt, after: Attempt, *, told: bool, also: Iterable[Event] = ()) -> bool:
+        """Make `after` of `before`, and tell `also`; False, having changed nothing, where it is no longer `before`."""
         guard = {"_id": before.id, "state": before.state, "executionId": before.execution_id}
-        update = self.update(before, after, told=told)
+        update = self.update(before, after, told=told, also=also)
         to_stop_is_known = after.stop_since is not None and after.execution_id != before.execution_id
         if after.state is not before.state or to_stop_is_known:
             job = self.job_of(after)

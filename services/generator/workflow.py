@@ -9,6 +9,7 @@ import structlog
 from services.generator.attempt import Attempt, Failure, State, attempt_id, requested
 from services.generator.domain import Happening, LateResult, News, Outcome, Verdict, apply, judge
 from services.generator.messages import failure_message
+from services.generator.notes import of_overtaking
 from services.generator.store import Attempts
 from shared.contracts.events import VideoCancelled, VideoRequested, VideoRetryRequested
 from shared.contracts.videos import FailureCode
@@ -49,7 +50,8 @@ class Lifecycle:
             if before is None:
                 return None
             verdict, after = self.conclude(before, news)
-            if after == before or await self._attempts.change(before, after, told=verdict.told):
+            notes = of_overtaking(before, news)
+            if after == before or await self._attempts.change(before, after, told=verdict.told, also=notes):
                 _tell_log(before, after, news, verdict)
                 return verdict, after
         raise ContendedError(id_)

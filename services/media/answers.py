@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.media.domain import Attempt, Rank, TransferError, retryable
+from services.media.domain import Attempt, Rank, retryable
 from services.media.store import attempt_of
 from shared.contracts.events import TransferStarted, VideoEvent, VideoFailed, VideoReady, VideoRemoved
 from shared.contracts.naming import naming
@@ -22,14 +22,14 @@ def ready(attempt: Attempt, key: str, poster_key: str, metadata: VideoMetadata) 
     )
 
 
-def failed(attempt: Attempt, error: TransferError) -> VideoFailed:
-    """Return the news that the file could not be stored."""
+def failed(attempt: Attempt, code: FailureCode, message: str) -> VideoFailed:
+    """Return the news that the file could not be stored, and why, as its owner reads it."""
     return VideoFailed(
         **_named(attempt, "failed"),
         title=attempt.title,
-        code=error.code,
-        message=error.message,
-        retryable=retryable(error.code),
+        code=code,
+        message=message,
+        retryable=retryable(code),
     )
 
 
@@ -60,7 +60,7 @@ def answer_of(document: Document) -> VideoEvent | None:
             return ready(attempt, document["key"], document["posterKey"], metadata)
         case Rank.FAILED:
             failure = document["failure"]
-            return failed(attempt, TransferError(FailureCode(failure["code"]), failure["message"]))
+            return failed(attempt, FailureCode(failure["code"]), failure["message"])
         case Rank.CANCELLED:
             return cancelled(attempt)
         case Rank.DELETED if "erasedAt" in document:

@@ -57,12 +57,19 @@ class Attempt:
 
 
 class TransferError(Exception):
-    """A transfer ended without a video. `message` is for users: what happened and what they can do."""
+    """A transfer ended without a video: `what` happened, and the `advice` for whoever named the address."""
 
-    def __init__(self, code: FailureCode, message: str) -> None:
-        super().__init__(f"{code}: {message}")
+    def __init__(self, code: FailureCode, what: str, advice: str = "") -> None:
+        super().__init__(f"{code}: {what}")
         self.code = code
-        self.message = message
+        self.what = what
+        self.advice = advice
+
+    def message_for(self, attempt: Attempt) -> str:
+        """Return what the owner reads: what happened and what to do. A rendered file's address nobody has chosen."""
+        again = "fetched" if retryable(self.code) else "rendered"
+        advice = self.advice if attempt.imported else f"Retry to have it {again} again."
+        return f"{self.what} {advice}".strip()
 
 
 class HopelessError(TransferError):
@@ -71,10 +78,6 @@ class HopelessError(TransferError):
 
 class TroubleError(TransferError):
     """Another try may succeed. `what` happened is all there is to say while there are more tries."""
-
-    def __init__(self, code: FailureCode, what: str, advice: str) -> None:
-        super().__init__(code, f"{what} {advice}")
-        self.what = what
 
 
 class UnreachableError(TroubleError):

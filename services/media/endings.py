@@ -57,8 +57,10 @@ class Endings:
             if not claim.foreign and claim.key != lease.document.get("key"):
                 with contextlib.suppress(StorageAwayError):  # then the sweeper does it
                     await self._sweeper.erase(claim)
-        change = _state(attempt, Rank.FAILED) | {"failure": {"code": error.code, "message": error.message}}
-        await self._finish(lease, self._outbox.carry({"$set": change}, note, answers.failed(attempt, error)))
+        message = error.message_for(attempt)
+        change = _state(attempt, Rank.FAILED) | {"failure": {"code": error.code, "message": message}}
+        news = answers.failed(attempt, error.code, message)
+        await self._finish(lease, self._outbox.carry({"$set": change}, note, news))
         self._metrics.transfers.labels(outcome="failed").inc()
         log.info("transfer.failed", code=error.code)
 

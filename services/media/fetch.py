@@ -59,8 +59,8 @@ class Fetcher:
             if not location:
                 raise TroubleError(FailureCode.SOURCE_UNREACHABLE, "The video's server redirects to nowhere.", "Retry.")
             url = _joined(url, location)
-        message = "The video's address redirects too many times. Use the address of the file itself."
-        raise HopelessError(FailureCode.SOURCE_REFUSED, message)
+        what = "The video's address redirects too many times."
+        raise HopelessError(FailureCode.SOURCE_REFUSED, what, "Use the address of the file itself.")
 
     def _get_once(self, place: Destination, headers: Mapping[str, str], stop: Stop) -> Response:
         problem: Exception | None = None
@@ -69,8 +69,8 @@ class Fetcher:
             try:
                 return self._ask(place, address, headers, stop)
             except ssl.SSLCertVerificationError as error:
-                message = "The video's server has no valid certificate. Use another address."
-                raise HopelessError(FailureCode.SOURCE_REFUSED, message) from error
+                what = "The video's server has no valid certificate."
+                raise HopelessError(FailureCode.SOURCE_REFUSED, what, "Use another address.") from error
             except (OSError, http.client.HTTPException) as error:
                 problem = error
         stop.check()
@@ -110,5 +110,5 @@ def _joined(url: str, location: str) -> str:
     try:
         return urljoin(url, location)
     except ValueError as error:
-        message = "The video's server redirects to an address that is not valid."
-        raise HopelessError(FailureCode.SOURCE_REFUSED, message) from error
+        what = "The video's server redirects to an address that is not valid."
+        raise HopelessError(FailureCode.SOURCE_REFUSED, what) from error

@@ -53,16 +53,16 @@ class Guard:
         """Return where `url` leads. Raises HopelessError where it may not be followed, UnreachableError without DNS."""
         parts, port = _split(url)
         if parts.scheme not in PORTS:
-            raise _refused("Only http and https addresses can be fetched. Use such an address.")
+            raise _refused("Only http and https addresses can be fetched.", "Use such an address.")
         if parts.username is not None or parts.password is not None:
-            raise _refused("The address contains a user name or password. Use an address without one.")
+            raise _refused("The address contains a user name or password.", "Use an address without one.")
         host = _ascii_host(parts.hostname)
         port = port or PORTS[parts.scheme]
         if self._ports and port not in self._ports:
-            raise _refused(f"Port {port} is not allowed. Use an address with a usual port.")
+            raise _refused(f"Port {port} is not allowed.", "Use an address with a usual port.")
         allowed = tuple(address for address in self._addresses(host, port) if self._may_connect(address))
         if not allowed:
-            raise _refused("The address leads into a private network. Use one that the public can reach.")
+            raise _refused("The address leads into a private network.", "Use one that the public can reach.")
         return Destination(parts.scheme, host, port, _target(parts), allowed)
 
     def _addresses(self, host: str, port: int) -> list[str]:
@@ -71,10 +71,10 @@ class Guard:
         except socket.gaierror as error:
             what, advice = f"The host {host} of the video's address is not known.", "Check the address."
             if error.errno == socket.EAI_NONAME:
-                raise HopelessError(FailureCode.SOURCE_UNREACHABLE, f"{what} {advice}") from error
+                raise HopelessError(FailureCode.SOURCE_UNREACHABLE, what, advice) from error
             raise UnreachableError(what, advice) from error
         except (OSError, UnicodeError) as error:
-            raise _refused("The host in the address is not valid. Check the address.") from error
+            raise _refused("The host in the address is not valid.", "Check the address.") from error
         return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
 
     def _may_connect(self, text: str) -> bool:
@@ -109,21 +109,21 @@ def _unmapped(address: Address) -> Address:
 
 def _split(url: str) -> tuple[SplitResult, int | None]:
     if not url.isprintable() or "\\" in url:
-        raise _refused("The address contains characters that do not belong there. Check it.")
+        raise _refused("The address contains characters that do not belong there.", "Check it.")
     try:
         parts = urlsplit(url.strip())
         return parts, parts.port
     except ValueError as error:
-        raise _refused("The address is not a valid URL. Check it.") from error
+        raise _refused("The address is not a valid URL.", "Check it.") from error
 
 
 def _ascii_host(host: str | None) -> str:
     if not host:
-        raise _refused("The address names no host. Check it.")
+        raise _refused("The address names no host.", "Check it.")
     try:
         return host if ":" in host else host.encode("idna").decode("ascii")
     except UnicodeError as error:
-        raise _refused("The host in the address is not valid. Check it.") from error
+        raise _refused("The host in the address is not valid.", "Check it.") from error
 
 
 def _target(parts: SplitResult) -> str:
@@ -131,5 +131,5 @@ def _target(parts: SplitResult) -> str:
     return f"{path}?{quote(parts.query, safe=_KEPT)}" if parts.query else path
 
 
-def _refused(message: str) -> HopelessError:
-    return HopelessError(FailureCode.SOURCE_REFUSED, message)
+def _refused(what: str, advice: str) -> HopelessError:
+    return HopelessError(FailureCode.SOURCE_REFUSED, what, advice)

@@ -11,7 +11,7 @@ from services.media.transfer import Stored
 
 MOST_SLOW_PROBES = 2
 ANSWER_SECONDS = 5.0
-TOO_SLOW = "The file takes too long to open, so players would fail on it too. Convert it to a usual MP4, then try that."
+TOO_SLOW = "The file takes too long to open, so players would fail on it too."
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ class Inspection:
                 await self._ask_storage()
                 self._slow_probes += 1
                 log.warning("transfer.slow_probe", key=self._key, probes=self._slow_probes)
-        raise not_a_video(TOO_SLOW)
+        raise not_a_video(TOO_SLOW, "Convert it to a usual MP4, then try that.")
 
     async def _ask_storage(self) -> None:
         """Return where the storage gives as much as a probe asks for at once, soon. Raises StorageAwayError."""

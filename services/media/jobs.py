@@ -39,7 +39,7 @@ LOOK_FOR_WRITER_AGAIN = timedelta(seconds=0.5)
 
 log = structlog.get_logger(__name__)
 
-_TIMEOUT = TransferError(FailureCode.TRANSFER_TIMEOUT, "The video could not be stored in time. Retry later.")
+_TIMEOUT = TransferError(FailureCode.TRANSFER_TIMEOUT, "The video could not be stored in time.", "Retry later.")
 
 
 class Jobs:
@@ -147,7 +147,7 @@ class Jobs:
             return
         log.warning("transfer.again", error=str(error), wait_seconds=round(wait.total_seconds(), 2), tries=lease.tries)
         self._metrics.transfers.labels(outcome="again").inc()
-        trouble = {"code": last.code, "message": last.message}
+        trouble = {"code": last.code, "what": last.what, "advice": last.advice}
         change = {"$set": {**tries.fields, "triesEnded": lease.tries, "trouble": trouble}}
         note = notes.try_failed(attempt, lease.tries, error, wait)
         await lease.again(wait, self._outbox.carry(change, note))
@@ -176,4 +176,4 @@ class Jobs:
 def _trouble_before(document: Document) -> TransferError | None:
     """Return what ended the try before this one: at the deadline it says more than that time is up."""
     trouble = document.get("trouble")
-    return TransferError(FailureCode(trouble["code"]), trouble["message"]) if trouble else None
+    return TransferError(FailureCode(trouble["code"]), trouble["what"], trouble["advice"]) if trouble else None

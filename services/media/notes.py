@@ -38,7 +38,7 @@ def timed_out(attempt: Attempt, number: int) -> TransferNoted:
 
 def taken_over(attempt: Attempt, number: int) -> TransferNoted:
     """Return the note of try `number`, begun because nobody ended the one before."""
-    message = f"Try {number} takes the place of one whose worker was stopped or died."
+    message = f"Try {number} takes the place of one that was interrupted on our side."
     return _note(attempt, f"try:{number}:taken_over", "transfer.taken_over", message, {"try": number}, "warning")
 
 

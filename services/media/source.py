@@ -81,9 +81,9 @@ class VideoSource:
         content_type = self._response.headers.get("Content-Type", "").lower()
         if content_type.startswith(_NO_VIDEO_TYPES):
             kind = content_type.partition(";")[0]
-            raise not_a_video(f"The address leads to {kind}, not to a video. Use the address of the file itself.")
+            raise not_a_video(f"The address leads to {kind}, not to a video.", "Use the address of the file itself.")
         if self._response.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise not_a_video("The video's server sends it packed. Use an address that gives the plain file.")
+            raise not_a_video("The video's server sends it packed.", "Use an address that gives the plain file.")
         if (self._response.size_bytes or 0) > self._most_bytes:
             raise too_large(self._most_bytes)
 
@@ -131,28 +131,28 @@ class VideoSource:
         return TroubleError(FailureCode.SOURCE_UNREACHABLE, what, "Retry later.")
 
 
-def not_a_video(message: str) -> HopelessError:
+def not_a_video(what: str, advice: str = "") -> HopelessError:
     """Return the end of a transfer whose file is something else."""
-    return HopelessError(FailureCode.NOT_A_VIDEO, message)
+    return HopelessError(FailureCode.NOT_A_VIDEO, what, advice)
 
 
 def too_large(most_bytes: int) -> HopelessError:
     """Return the end of a transfer whose file is above the limit."""
     limit = f"{most_bytes / 1024**3:.1f} GB" if most_bytes >= 1024**3 else f"{most_bytes / 1024**2:.1f} MB"
-    return HopelessError(FailureCode.SOURCE_TOO_LARGE, f"The video is larger than {limit}. Use a smaller one.")
+    return HopelessError(FailureCode.SOURCE_TOO_LARGE, f"The video is larger than {limit}.", "Use a smaller one.")
 
 
 def _problem_of_status(status: int) -> TransferError | None:
     if status == 200:
         return None
     if status in _NO_FILE:
-        message = f"There is no file at the video's address (HTTP {status}). Check the address."
-        return HopelessError(FailureCode.SOURCE_UNREACHABLE, message)
+        what = f"There is no file at the video's address (HTTP {status})."
+        return HopelessError(FailureCode.SOURCE_UNREACHABLE, what, "Check the address.")
     if status >= 500 or status in _PASSING:
         what = f"The video's server has trouble of its own (HTTP {status})."
         return TroubleError(FailureCode.SOURCE_UNREACHABLE, what, "Retry later.")
-    message = f"The video's server refuses to give the file (HTTP {status}). Use an address open to everyone."
-    return HopelessError(FailureCode.SOURCE_REFUSED, message)
+    what = f"The video's server refuses to give the file (HTTP {status})."
+    return HopelessError(FailureCode.SOURCE_REFUSED, what, "Use an address open to everyone.")
 
 
 def _validator(response: Response) -> str | None:

@@ -45,7 +45,7 @@ def routes(telling: Telling, audience: Audience, callers: Callers) -> APIRouter:
         except StoppingError as error:
             raise unavailable("The service is restarting.") from error
         # The header wins: a browser sends it when it comes back, and the address still holds where it once began.
-        asked = last_event_id or first_event_id
+        asked = (last_event_id or first_event_id or "").strip() or None
         return EventStream(stream, audience.frames(stream, channel, asked), partial(audience.leave, stream, channel))
 
     return router

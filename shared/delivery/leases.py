@@ -20,6 +20,7 @@ from shared.contracts.wire import utc_now
 from shared.delivery.outbox import EPOCH, FAR, Document
 from shared.delivery.standstill import Standstill
 from shared.wiring.metrics import Metrics
+from shared.wiring.mongo import database_is_away
 
 log = structlog.get_logger(__name__)
 
@@ -208,8 +209,12 @@ class Workers:
             await asyncio.shield(self._give_back(lease))
             raise
         except Exception as error:
-            outcome = "failed"
-            log.exception("jobs.failed", tries=lease.tries, error=repr(error))
+            if database_is_away(error):
+                outcome = "interrupted"
+                log.warning("jobs.interrupted", tries=lease.tries, error=repr(error))
+            else:
+                outcome = "failed"
+                log.exception("jobs.failed", tries=lease.tries, error=repr(error))
             await self._retry(lease)
         finally:
             self._metrics.jobs.labels(kind=lease.kind, outcome=outcome).inc()

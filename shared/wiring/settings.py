@@ -71,6 +71,10 @@ class CommonSettings(BaseSettings):
         ge=timedelta(seconds=1),
         description="A consumer silent for so long loses its partitions to others. Kafka itself takes 6 s or more.",
     )
+    kafka_leave_groups: bool = Field(
+        default=True,
+        description="Off where the broker does not bear a consumer that says it leaves; then its session runs out.",
+    )
     kafka_standstill: Duration = Field(
         default=timedelta(seconds=30),
         gt=timedelta(0),

@@ -34,7 +34,9 @@ def _headers(request: Request) -> dict[str, str]:
     headers = {"authorization": f"Bearer {token}"}
     last_id, trace = request.headers.get("last-event-id"), current_traceparent()
     if last_id is not None:
-        headers["last-event-id"] = last_id if last_id.isascii() else "?"  # no id of ours: answered with a reset
+        # What is no header is no id of ours either: answered with a reset.
+        seen = last_id.strip()
+        headers["last-event-id"] = seen if seen.isascii() and seen.isprintable() else "?"
     if trace is not None:
         headers["traceparent"] = trace
     return headers

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from shared.contracts.events import BY_TYPE, Event
+from shared.contracts.events import BY_TYPE, Event, read_kept
 from shared.contracts.wire import utc_now
 from shared.delivery.inserting import insert_through
 from shared.delivery.leases import new_job
@@ -125,7 +125,8 @@ class Receipts:
         return bool((await self._collection.update_one(as_seen, closed)).modified_count)
 
     def _waiting(self, event: Event) -> Document:
-        passed_on = {"type": type(event).__name__, "event": event.model_dump(mode="json", by_alias=True)}
+        # As text: what a workflow says of its file may hold numbers and names that no database takes.
+        passed_on = {"type": type(event).__name__, "event": event.model_dump_json(by_alias=True)}
         job = new_job("reannounce", due_at=utc_now() + self._patience)
         return {"passedOn": passed_on, "job": job, "traceparent": current_traceparent()}
 
@@ -148,4 +149,4 @@ class Receipts:
 def passed_on(document: Document) -> Event | None:
     """Return the event a stored webhook was passed on as; None for one of a release that did not keep it."""
     kept = document.get("passedOn")
-    return BY_TYPE[kept["type"]].model_validate(kept["event"]) if kept else None
+    return read_kept(BY_TYPE[kept["type"]], kept["event"]) if kept else None

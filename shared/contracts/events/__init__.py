@@ -12,7 +12,7 @@ from shared.contracts.events.assets import (
     VideoReady,
     VideoRemoved,
 )
-from shared.contracts.events.base import ENVELOPE, Event, Level, NotedEvent, VideoEvent, event_id
+from shared.contracts.events.base import ENVELOPE, Event, Level, NotedEvent, VideoEvent, event_id, read_kept
 from shared.contracts.events.callbacks import CompletionReported, ProgressReported, WorkflowErrorReported
 from shared.contracts.events.catalog import AvatarChanged, CatalogEvent, CatalogItemRemoved, TopicChanged, VoiceChanged
 from shared.contracts.events.notifications import NotificationCreated, NotificationPassed
@@ -102,4 +102,5 @@ __all__ = [
     "WorkflowProgressed",
     "WorkflowStarted",
     "event_id",
+    "read_kept",
 ]

@@ -1,6 +1,6 @@
 """What all events have in common."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -34,6 +34,14 @@ class Event(Wire):
             schema.get("properties", {}).pop(name, None)
         schema["required"] = [name for name in schema.get("required", []) if name not in ENVELOPE]
         return schema
+
+
+E = TypeVar("E", bound=Event)
+
+
+def read_kept(kind: type[E], kept: object) -> E:
+    """Return an event from the JSON text that a document keeps; earlier releases kept an object."""
+    return kind.model_validate_json(kept) if isinstance(kept, str) else kind.model_validate(kept)
 
 
 class VideoEvent(Event):

@@ -100,6 +100,26 @@ async def test_replayed_it_is_passed_on_as_it_was(world: World, admin: httpx.Asy
     await eventually(twice, "passed on twice, as two events")
 
 
+ODD = [{"size": 2**63}, {"bytes": [-(2**70)]}, {"a\0b": 1}, {"$set": {"a.b": 1}}]
+
+
+@pytest.mark.parametrize("metadata", ODD, ids=repr)
+async def test_whatever_a_workflow_says_of_its_file_is_kept_and_passed_on(
+    world: World, admin: httpx.AsyncClient, metadata: Json
+) -> None:
+    await world.watch()
+    stray = unknown_video()
+    receipt_id = await received(world, stray, metadata=metadata)
+    assert (await world.told(CompletionReported, video_id=stray)).metadata == metadata
+    await judge(world, admin, receipt_id, "quarantined")
+    assert (await admin.post(f"/admin/callbacks/{receipt_id}/replay")).status_code == 202
+
+    async def twice() -> bool:
+        return [told.metadata for told in world.all_told(CompletionReported, video_id=stray)] == [metadata] * 2
+
+    await eventually(twice, "passed on again as it was")
+
+
 async def test_discarded_it_is_closed(world: World, admin: httpx.AsyncClient) -> None:
     receipt_id = await received(world, unknown_video())
     await refused(await admin.post(f"/admin/callbacks/{receipt_id}/discard"), 409, "CALLBACK_SETTLED")

@@ -1,5 +1,7 @@
 """What workflows report, in any order: one conclusion per attempt, and nothing of one attempt touches another."""
 
+import json
+
 import pytest
 
 from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowProgressed, WorkflowStarted
@@ -148,11 +150,17 @@ async def test_an_error_that_came_before_the_answer_is_applied(world: World) -> 
     assert (await world.event(WorkflowFailed, event.video_id)).code == "WORKFLOW_FAILED"
 
 
+async def test_whatever_a_workflow_says_of_its_file_can_be_held(world: World) -> None:
+    odd = {"size": 2**63, "a\0b": 1}
+    document = await world.held(await world.complete("nobody_2", metadata=odd))
+    assert json.loads(document["event"])["metadata"] == odd
+
+
 async def test_an_error_nobody_wants_goes_into_quarantine(world: World) -> None:
     receipt = await world.report_error("nobody")
     document = await world.held(receipt, "quarantined")
     assert "job" not in document
-    assert document["event"]["errorMessage"] == "Avatar generation failed"
+    assert json.loads(document["event"])["errorMessage"] == "Avatar generation failed"
 
 
 async def test_two_engines_may_use_the_same_execution_id(world: World) -> None:
@@ -168,8 +176,7 @@ async def test_two_engines_may_use_the_same_execution_id(world: World) -> None:
 
 
 async def test_a_callback_for_an_unknown_video_is_kept(world: World) -> None:
-    await world.complete("nobody_1")
-    await eventually(lambda: world.database["held"].find_one({"event.videoId": "nobody_1"}), "the callback held")
+    await world.held(await world.complete("nobody_1"))
 
 
 async def test_an_older_attempt_never_touches_the_newer(world: World) -> None:

@@ -43,8 +43,7 @@ async def test_an_object_delivered_for_a_deleted_video_is_told_of(world: World) 
 
 async def test_an_object_delivered_for_a_video_nobody_knew_before_its_deletion_is_told_of(world: World) -> None:
     video_id = "gone_1700000000003"
-    await world.complete(video_id, attempt=None, s3_key="videos/ann/held.mp4")
-    await eventually(lambda: world.database["held"].find_one({"event.videoId": video_id}), "the callback held")
+    await world.held(await world.complete(video_id, attempt=None, s3_key="videos/ann/held.mp4"))
     await world.publish(deleted(video_id))
     assert [(one.s3_key, one.user_id) for one in await discards(world, video_id)] == [("videos/ann/held.mp4", "ann")]
     assert world.told(video_id) == ["ResultDiscarded"]

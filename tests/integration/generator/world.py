@@ -82,12 +82,13 @@ class World:
         await self.publish(event)
         return event
 
-    async def complete(self, video_id: str, attempt: int | None = 1, **changes: Any) -> None:
+    async def complete(self, video_id: str, attempt: int | None = 1, **changes: Any) -> str:
         receipt = uuid.uuid4().hex
         event = {"status": "ready", "video_url": f"https://files.example.com/{video_id}.mp4", **changes}
         await self.publish(
             CompletionReported(id=receipt, receipt_id=receipt, video_id=video_id, attempt=attempt, **event)
         )
+        return receipt
 
     async def report_error(self, execution_id: str, message: str = "Avatar generation failed", **changes: Any) -> str:
         receipt = uuid.uuid4().hex

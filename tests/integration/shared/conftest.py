@@ -38,7 +38,8 @@ async def collection(core: LocalStack) -> AsyncIterator[Collection]:
 @pytest.fixture
 def settings(core: LocalStack) -> CommonSettings:
     """The settings of a service on these engines."""
-    return CommonSettings(kafka_bootstrap_servers=core.url("kafka"), kafka_idempotence=False)
+    servers = core.url("kafka")
+    return CommonSettings(kafka_bootstrap_servers=servers, kafka_idempotence=False, kafka_leave_groups=False)
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from shared.contracts import topics
 from shared.contracts.cloudevents import Record, encode
 from shared.contracts.topics import TopicSpec
 from shared.delivery.outbox import PublishError
+from shared.wiring.runtime import Runtime
 from tests.integration.shared.conftest import NewRuntime
-from tests.integration.shared.world import Listener, created, running
+from tests.integration.shared.world import Listener, Topic, created, running, started
 from tests.waiting import until
 
 
@@ -59,3 +60,27 @@ async def test_a_broker_that_forgot_everything_is_connected_again(core: LocalSta
         await until(lambda: runtime.health.ready, within_seconds=40)
         await send(topics.VIDEO_ASSETS, 2)
         await until(lambda: heard(2), within_seconds=40, every_seconds=0.3)
+
+
+async def test_a_group_comes_together_again_whoever_leaves_while_it_is_formed(
+    new_runtime: NewRuntime, topic: Topic
+) -> None:
+    """The embedded broker would wait for ever for a leader that says so then; this one falls silent instead."""
+
+    def listening(listener: Listener) -> Runtime:
+        runtime = new_runtime()
+        runtime.inbox.on(topic.spec, listener.on_created)
+        return runtime
+
+    leader, follower = Listener(), Listener()
+    async with running(listening(Listener())):
+        pass  # brokers count generations from 0, and aiokafka says that it leaves only from the second one on
+    async with contextlib.AsyncExitStack() as joining:
+        async with running(listening(leader)):
+            await topic.put(created(1))
+            await until(lambda: leader.seen == [1])
+            await until(lambda: topic.has_members("media", 1), "the first one is forgotten")
+            await joining.enter_async_context(started(listening(follower)))
+            await until(lambda: topic.has_members("media", 2), every_seconds=0.05)
+        await topic.put(created(2))
+        await until(lambda: follower.seen[-1:] == [2], within_seconds=30)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from deploy.local.stack import LocalStack
 from shared.contracts.wire import utc_now
@@ -21,9 +22,9 @@ from tests.waiting import until
 LEASE = timedelta(seconds=1)
 
 
-def workers(collection: Collection, work: Work, **options: timedelta) -> Workers:
+def workers(collection: Collection, work: Work, metrics: Metrics | None = None, **options: timedelta) -> Workers:
     quick = {"poll_every": timedelta(seconds=0.1), "retry_first": timedelta(seconds=0.1), "lease": LEASE, **options}
-    return Workers(collection, work, metrics=Metrics(), **quick)  # type: ignore[arg-type]
+    return Workers(collection, work, metrics=metrics or Metrics(), **quick)  # type: ignore[arg-type]
 
 
 @contextlib.asynccontextmanager
@@ -83,6 +84,25 @@ async def test_work_that_fails_is_done_again_and_its_tries_are_counted(collectio
         await until(has(collection, done=True))
     assert tries == [1, 2, 3]
     assert "job" not in await state(collection)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [(ConnectionError("n8n is away"), "failed"), (AutoReconnect("database is away"), "interrupted")],
+)
+async def test_a_database_that_is_away_is_no_failure_of_the_job(
+    collection: Collection, error: Exception, outcome: str
+) -> None:
+    async def work(lease: Lease) -> None:
+        if lease.tries == 1:
+            raise error
+        await lease.finish({"$set": {"done": True}})
+
+    metrics = Metrics()
+    await collection.insert_one({"_id": "a", "job": new_job("x")})
+    async with working(workers(collection, work, metrics=metrics)):
+        await until(has(collection, done=True))
+    assert metrics.registry.get_sample_value("reelway_jobs_total", {"kind": "x", "outcome": outcome}) == 1
 
 
 async def test_a_job_hands_over_to_the_next_or_comes_again(collection: Collection) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import struct
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -62,6 +63,16 @@ class Topic:
         batch._builder = SimpleNamespace(build=build_renamed, record_count=batch.record_count)
         await (await self.producer.send_batch(batch, self.spec.name, partition=0))
 
+    async def has_members(self, service: str, count: int) -> bool:
+        """Return whether so many consumers of the service are, or want to be, in the group that reads this topic."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.servers)
+        await admin.start()
+        try:
+            (described,) = await admin.describe_consumer_groups([f"{service}.{self.spec.name}"])
+            return len(described.groups[0][5]) == count
+        finally:
+            await admin.close()
+
     async def dead_letters(self) -> list[ConsumerRecord[bytes, bytes]]:
         """Return the dead letters that came from this topic."""
         found = await read_all(self.servers, dead_letters("media").name)
@@ -85,9 +96,14 @@ async def read_all(servers: str, topic: str) -> list[ConsumerRecord[bytes, bytes
 
 @contextlib.asynccontextmanager
 async def running(runtime: Runtime) -> AsyncIterator[Runtime]:
-    async with runtime.lifespan(_nothing):
+    async with started(runtime):
         await until(lambda: runtime.health.ready)
         yield runtime
+
+
+def started(runtime: Runtime) -> AbstractAsyncContextManager[None]:
+    """Live, without waiting for anything."""
+    return runtime.lifespan(_nothing)
 
 
 async def _nothing() -> None:

@@ -8,6 +8,7 @@ import pytest
 from services.generator.announcements import announcement
 from services.generator.attempt import LIVING, Attempt, State
 from services.generator.domain import Happening, News, Outcome, apply, judge
+from services.generator.notes import of_overtaking
 from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowStarted
 
 H, S = Happening, State
@@ -194,6 +195,14 @@ def test_each_announcement_has_an_id_of_its_own() -> None:
         id_of(S.CANCELLED, failure=cancelled.failure),
     ]
     assert ids == [f"ann_1:1:{name}" for name in ("unknown", "started", "completed", "adopted", "failed", "cancelled")]
+
+
+@pytest.mark.parametrize("happening", [H.PROGRESS, H.RESULT, H.EMPTY_RESULT, H.FAILURE])
+def test_a_report_before_the_answer_is_noted_in_its_place(happening: Happening) -> None:
+    (note,) = of_overtaking(attempt_in(S.CALLING), News(happening))
+    assert (note.id, note.code) == ("ann_1:1:noted:call.overtaken", "call.overtaken")
+    assert of_overtaking(attempt_in(S.STARTED), News(happening)) == ()
+    assert of_overtaking(attempt_in(S.CALLING), News(H.CANCEL)) == ()
 
 
 def test_announcements_say_what_others_need() -> None:

@@ -2,8 +2,20 @@
 
 import pytest
 
-from services.media.domain import Rank, Verdict, adoptable, claim_key, judge_claim, order_of, poster_key
+from services.media.domain import (
+    Attempt,
+    HopelessError,
+    Rank,
+    Source,
+    Verdict,
+    adoptable,
+    claim_key,
+    judge_claim,
+    order_of,
+    poster_key,
+)
 from services.media.formats import sniff
+from shared.contracts.videos import FailureCode
 
 
 def test_states_are_ordered_by_attempt_then_rank() -> None:
@@ -11,6 +23,20 @@ def test_states_are_ordered_by_attempt_then_rank() -> None:
     orders = [order_of(attempt, rank) for attempt in (1, 2) for rank in ranks]
     assert orders == sorted(orders)
     assert order_of(1, Rank.DELETED) > order_of(999_999, Rank.CANCELLED)
+
+
+@pytest.mark.parametrize(
+    ("code", "imported", "advice"),
+    [
+        (FailureCode.SOURCE_UNREACHABLE, True, "Check the address."),
+        (FailureCode.SOURCE_UNREACHABLE, False, "Retry to have it fetched again."),
+        (FailureCode.NOT_A_VIDEO, False, "Retry to have it rendered again."),
+    ],
+)
+def test_only_who_named_the_address_is_told_to_look_at_it(code: FailureCode, imported: bool, advice: str) -> None:
+    attempt = Attempt("v", "u", 1, "Rates", Source("https://files.example/a.mp4"), imported=imported)
+    message = HopelessError(code, "There is no file.", "Check the address.").message_for(attempt)
+    assert message == f"There is no file. {advice}"
 
 
 def test_keys_lie_under_their_owner() -> None:
