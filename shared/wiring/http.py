@@ -97,7 +97,9 @@ def make_app(title: str, metrics: Metrics, health: Health, lifespan: Lifespan) -
 
 def bare_app(title: str, lifespan: Lifespan | None = None) -> FastAPI:
     """Return an application with the envelope and the limit of bodies, and without any route."""
-    app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title=title, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
     answer_refusal(app, ApiError, lambda error: error)
     answer_refusal(app, RequestValidationError, _invalid)
     answer_refusal(app, HTTPException, _http_error)

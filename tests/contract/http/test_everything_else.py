@@ -47,6 +47,7 @@ async def test_every_answer_is_what_it_says(world: World, path: str) -> None:
 async def test_unknown_addresses_and_methods(world: World) -> None:
     client = world.client()
     refusal(await client.get("/api/nothing"), 404, "NOT_FOUND")
+    refusal(await client.get("/api/video/gallery/"), 404, "NOT_FOUND")
     refusal(await client.put("/api/video/create"), 405, "METHOD_NOT_ALLOWED")
 
 
