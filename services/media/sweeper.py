@@ -1,4 +1,4 @@
-"""Looks after claimed keys: what lost is erased, at once and once more when no late write can follow."""
+"""Looks after claimed keys: what lost is erased, again and again until no late write can follow."""
 
 import asyncio
 from datetime import timedelta
@@ -12,6 +12,8 @@ from services.media.objects import Objects, StorageAwayError
 from services.media.store import Assets
 from shared.contracts.wire import utc_now
 from shared.wiring.metrics import Metrics
+
+SECOND_LOOK = timedelta(seconds=10)
 
 log = structlog.get_logger(__name__)
 
@@ -56,13 +58,17 @@ class Sweeper:
                 raise
 
     async def erase(self, claim: Claim) -> None:
-        """Erase what may lie at a lost key; have it erased again later, in case a stalled writer wakes up."""
+        """Erase what may lie at a lost key; have it erased again later, whenever it is twice as old.
+
+        A writer that was stalled may wake up, and a storage whose disk was full ends what had long been broken off.
+        """
         await asyncio.to_thread(self._erase_objects, claim)
-        forget_at = claim.claimed_at + self._forget_after
-        if forget_at <= utc_now():
+        now, forget_at = utc_now(), claim.claimed_at + self._forget_after
+        if now >= forget_at:
             await self._claims.forget(claim.key)
         else:
-            await self._claims.look_again(claim.key, forget_at)
+            again_at = now + max(now - claim.claimed_at, SECOND_LOOK)
+            await self._claims.look_again(claim.key, min(again_at, forget_at))
 
     async def _look_at(self, claim: Claim) -> None:
         asset = await self._assets.find(claim.video_id) or {}

@@ -1,7 +1,7 @@
 """The sweeper's round, with a storage that refuses one key."""
 
-from datetime import timedelta
-from typing import Any, cast
+from datetime import datetime, timedelta
+from typing import cast
 
 import pytest
 
@@ -12,20 +12,19 @@ from services.media.sweeper import Sweeper
 from shared.contracts.wire import utc_now
 from shared.wiring.metrics import Metrics
 
-LONG_AGO = utc_now() - timedelta(days=1)
-
 
 class FakeClaims:
-    """Claims in memory, the longest due first."""
+    """Claims in memory, the longest due first, made some time ago."""
 
-    def __init__(self, *keys: str) -> None:
-        self.sweep_at = dict.fromkeys(keys, LONG_AGO)
+    def __init__(self, *keys: str, age: timedelta = timedelta(days=1)) -> None:
+        self.claimed_at = utc_now() - age
+        self.sweep_at = dict.fromkeys(keys, self.claimed_at)
 
     async def due(self) -> list[Claim]:
-        now = utc_now()
-        return [Claim(key, "v", "t", False, False, None, LONG_AGO) for key, at in self.sweep_at.items() if at <= now]
+        now, made = utc_now(), self.claimed_at
+        return [Claim(key, "v", "t", False, False, None, made) for key, at in self.sweep_at.items() if at <= now]
 
-    async def look_again(self, key: str, at: Any) -> None:
+    async def look_again(self, key: str, at: datetime) -> None:
         self.sweep_at[key] = at
 
     async def forget(self, key: str) -> None:
@@ -45,9 +44,8 @@ class FakeObjects:
             raise StorageAwayError("AccessDenied")
 
 
-async def test_an_object_that_can_not_be_erased_holds_up_no_other() -> None:
-    claims = FakeClaims("stuck.mp4", "other.mp4")
-    sweeper = Sweeper(
+def sweeper_of(claims: FakeClaims) -> Sweeper:
+    return Sweeper(
         cast("Assets", FakeAssets()),
         cast("Claims", claims),
         cast("Objects", FakeObjects()),
@@ -55,7 +53,30 @@ async def test_an_object_that_can_not_be_erased_holds_up_no_other() -> None:
         every=timedelta(seconds=1),
         forget_after=timedelta(hours=1),
     )
+
+
+async def test_an_object_that_can_not_be_erased_holds_up_no_other() -> None:
+    claims = FakeClaims("stuck.mp4", "other.mp4")
+    sweeper = sweeper_of(claims)
     with pytest.raises(StorageAwayError):
         await sweeper.sweep()
     await sweeper.sweep()
     assert list(claims.sweep_at) == ["stuck.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("age_seconds", "again_at_seconds"),
+    [(0, 10), (4, 14), (10, 20), (60, 120), (1500, 3000), (1900, 3600), (3500, 3600)],
+)
+async def test_what_lost_is_erased_again_ever_more_seldom(age_seconds: int, again_at_seconds: int) -> None:
+    """A write that was broken off long ago may still be ended by the storage: seen where its disk had been full."""
+    claims = FakeClaims("lost.mp4", age=timedelta(seconds=age_seconds))
+    await sweeper_of(claims).sweep()
+    again_at = claims.sweep_at["lost.mp4"] - claims.claimed_at
+    assert abs(again_at - timedelta(seconds=again_at_seconds)) < timedelta(seconds=1)
+
+
+async def test_a_lost_key_is_forgotten_once_no_write_can_follow() -> None:
+    claims = FakeClaims("lost.mp4", age=timedelta(hours=1))
+    await sweeper_of(claims).sweep()
+    assert claims.sweep_at == {}
