@@ -141,7 +141,6 @@ async def test_what_is_ended_at_once_is_not_left_running(user: User, engine: Eng
     await eventually(all_ended, "nothing runs for nobody")
 
 
-# The last one: a member of a consumer group that is frozen while another leaves can wedge the embedded broker's group.
 async def test_two_workers_one_of_them_frozen_in_its_call(user: User, engine: Engine, stack: LocalStack) -> None:
     await engine.fault("Frozen", {"kind": "started-timeout", "seconds": 5}, {"kind": "slow", "seconds": 8})
     video_id = await ask(user.client, "Frozen")

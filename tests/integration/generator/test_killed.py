@@ -134,7 +134,6 @@ async def test_two_generators_call_once_per_attempt(world: World) -> None:
     assert not [e for e in world.published if isinstance(e, WorkflowFailed)]
 
 
-# The last one: a member of a consumer group that is frozen while another leaves can wedge the embedded broker's group.
 async def test_a_frozen_worker_that_wakes_changes_nothing_and_calls_nobody(world: World) -> None:
     """Frozen in the middle of its call for longer than its lease: another worker has concluded by then."""
 
