@@ -98,6 +98,8 @@ def of_report(receipt_id: str, attempt: Attempt, news: News, outcome: Outcome) -
     already, reported = _ALREADY.get(attempt.state), _REPORTED.get(news.happening)
     if outcome not in (Outcome.CONTRADICTION, Outcome.LATE) or already is None or reported is None:
         return None
+    if news.happening is Happening.RESULT and (news.video_url, news.s3_key) == (attempt.video_url, attempt.s3_key):
+        return None  # taken when it came, and what came afterwards (a cancel, another attempt) makes it no news
     if attempt.state is State.COMPLETED and news.happening is Happening.RESULT:
         already += " with another file"
     code = "report.contradiction" if outcome is Outcome.CONTRADICTION else "report.late"

@@ -8,7 +8,7 @@ import pytest
 from services.generator.announcements import announcement
 from services.generator.attempt import LIVING, Attempt, State
 from services.generator.domain import Happening, News, Outcome, apply, judge
-from services.generator.notes import of_overtaking
+from services.generator.notes import of_overtaking, of_report
 from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowStarted
 
 H, S = Happening, State
@@ -203,6 +203,16 @@ def test_a_report_before_the_answer_is_noted_in_its_place(happening: Happening) 
     assert (note.id, note.code) == ("ann_1:1:noted:call.overtaken", "call.overtaken")
     assert of_overtaking(attempt_in(S.STARTED), News(happening)) == ()
     assert of_overtaking(attempt_in(S.CALLING), News(H.CANCEL)) == ()
+
+
+def test_a_result_that_counted_and_comes_again_after_a_cancel_is_not_said_to_have_been_too_late() -> None:
+    result = News(H.RESULT, video_url="https://files.example/a.mp4")
+    done = apply(attempt_in(S.STARTED), judge(S.STARTED, H.RESULT), result, NOW)
+    cancelled = apply(done, judge(S.COMPLETED, H.CANCEL), News(H.CANCEL), NOW)
+    assert cancelled.state is S.CANCELLED
+    assert of_report("r1", cancelled, result, Outcome.LATE) is None
+    other = News(H.RESULT, video_url="https://files.example/b.mp4")
+    assert of_report("r2", cancelled, other, Outcome.LATE) is not None
 
 
 def test_announcements_say_what_others_need() -> None:
