@@ -24,7 +24,7 @@ from shared.contracts.cloudevents import BadMessage, decode
 from shared.contracts.events import BY_TYPE, Event
 from shared.contracts.letters import origin_of, readable
 from shared.contracts.topics import TopicSpec, redrives
-from shared.wiring.kafka_groups import leave_no_group
+from shared.wiring.kafka_groups import leave_in_silence
 from shared.wiring.kafka_headers import read_any_header
 from shared.wiring.metrics import Metrics
 from shared.wiring.settings import CommonSettings
@@ -55,7 +55,7 @@ def consumer_broker(settings: CommonSettings, service: str) -> KafkaBroker:
     """Return a FastStream broker that only consumes; nothing connects until it is started."""
     read_any_header()
     if not settings.kafka_leave_groups:
-        leave_no_group()
+        leave_in_silence()
     return KafkaBroker(
         settings.kafka_servers,
         # A consumer that is told to stop while it joins its group waits for the answer first. Brokers answer when all

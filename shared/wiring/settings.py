@@ -73,7 +73,7 @@ class CommonSettings(BaseSettings):
     )
     kafka_leave_groups: bool = Field(
         default=True,
-        description="Off where the broker does not bear a consumer that says it leaves; then its session runs out.",
+        description="Off where a broker does not bear members that say they leave; then their sessions run out.",
     )
     kafka_standstill: Duration = Field(
         default=timedelta(seconds=30),

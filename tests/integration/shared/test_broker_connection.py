@@ -84,3 +84,12 @@ async def test_a_group_comes_together_again_whoever_leaves_while_it_is_formed(
             await until(lambda: topic.has_members("media", 2), every_seconds=0.05)
         await topic.put(created(2))
         await until(lambda: follower.seen[-1:] == [2], within_seconds=30)
+
+
+async def test_the_single_member_of_a_group_says_that_it_leaves(new_runtime: NewRuntime, topic: Topic) -> None:
+    runtime, listener = new_runtime(), Listener()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    async with running(runtime):
+        await topic.put(created(1))
+        await until(lambda: listener.seen == [1])
+    assert await topic.has_members("media", 0), "whoever comes next need not wait for its session to run out"
