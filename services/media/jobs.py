@@ -176,4 +176,7 @@ class Jobs:
 def _trouble_before(document: Document) -> TransferError | None:
     """Return what ended the try before this one: at the deadline it says more than that time is up."""
     trouble = document.get("trouble")
-    return TransferError(FailureCode(trouble["code"]), trouble["what"], trouble["advice"]) if trouble else None
+    if not trouble:
+        return None
+    what = trouble.get("what") or trouble["message"]  # of an earlier release
+    return TransferError(FailureCode(trouble["code"]), what, trouble.get("advice", ""))
