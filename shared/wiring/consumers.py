@@ -5,7 +5,9 @@ from collections.abc import Coroutine
 from typing import Any
 
 import structlog
+from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
+from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from shared.delivery.backlog import LOOK_SECONDS, Backlog
 from shared.wiring.health import Unready
@@ -61,7 +63,17 @@ class Consumers:
     async def stop(self) -> None:
         """Stop taking messages; the one being handled is finished first."""
         self._started = False
-        self.stuck |= not await stops_in_time("consumers", self._broker.stop())
+        self.stuck |= not await stops_in_time("consumers", self._stop_all())
+
+    async def _stop_all(self) -> None:
+        """Stop every consumer; one whose fetching broke says so only now, and leaves its connections open."""
+        try:
+            await self._broker.stop()
+        except (KafkaError, ExceptionGroup) as error:
+            log.warning("kafka.consumers_broke", error=repr(error))
+            for subscriber in self._broker.subscribers:
+                if isinstance(subscriber, LogicSubscriber) and subscriber.consumer is not None:
+                    await subscriber.consumer._client.close()
 
     async def stop_for_good(self) -> None:
         """Stop taking messages until the process is started anew."""

@@ -4,9 +4,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
-from aiokafka.errors import InvalidReplicationFactorError, KafkaConnectionError
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import InvalidReplicationFactorError, KafkaConnectionError, KafkaError
 from faststream.kafka import KafkaBroker
 
 from shared.delivery.backlog import Backlog
@@ -94,3 +97,22 @@ async def test_where_one_consumer_does_not_start_none_goes_on_starting(monkeypat
     with pytest.raises(KafkaConnectionError):
         await consumers_of(broker).start()
     assert not going_on.is_set()
+
+
+async def test_a_consumer_whose_fetching_broke_is_stopped_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen where a connection was reset while a request was being written: its stop raises what had happened."""
+    broker, closed = consumer_broker(NOBODY, "media"), []
+
+    async def fails() -> None:
+        raise ExceptionGroup("Failed to stop subscribers", [KafkaError("Unexpected error during data retrieval")])
+
+    async def close() -> None:
+        closed.append("client")
+
+    subscriber = broker.subscriber("video.assets")
+    subscriber.consumer = cast("AIOKafkaConsumer", SimpleNamespace(_client=SimpleNamespace(close=close)))
+    monkeypatch.setattr(broker, "stop", fails)
+    consuming = consumers_of(broker)
+    await consuming.stop()
+    assert closed == ["client"]
+    assert not consuming.stuck
