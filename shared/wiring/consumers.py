@@ -69,8 +69,8 @@ class Consumers:
         """Stop every consumer; one whose fetching broke says so only now, and leaves its connections open."""
         try:
             await self._broker.stop()
-        except (KafkaError, ExceptionGroup) as error:
-            log.warning("kafka.consumers_broke", error=repr(error))
+        except* KafkaError as errors:
+            log.warning("kafka.consumers_broke", errors=repr(errors.exceptions))
             for subscriber in self._broker.subscribers:
                 if isinstance(subscriber, LogicSubscriber) and subscriber.consumer is not None:
                     await subscriber.consumer._client.close()
