@@ -88,7 +88,7 @@ def build(settings: GeneratorSettings) -> tuple[FastAPI, Runtime]:
     awaiting = Awaiting(attempts, settling, held, asking, _patience(settings), runtime.metrics, runtime.kafka.send)
     jobs: dict[str, Work] = {DISPATCH: dispatcher.work, AWAIT: awaiting.work}
     if runs and search:
-        jobs[STOP] = Stopping(attempts, runs, search, runtime.metrics).work
+        jobs[STOP] = Stopping(attempts, runs, search, settings.workflow_stop_within, runtime.metrics).work
 
     async def work(lease: Lease) -> None:
         await jobs[lease.kind](lease)

@@ -70,6 +70,10 @@ class GeneratorSettings(CatalogSettings):
         default=timedelta(minutes=5),
         description="A run that was over for so long without a callback is concluded; n8n's retries take up to 25 s.",
     )
+    workflow_stop_within: Duration = Field(
+        default=timedelta(hours=1),
+        description="How long stopping an unwanted run is tried, or the run looked for where nobody named it.",
+    )
     dispatch_concurrency: int = Field(default=8, ge=1, description="Calls at once, per process.")
     dispatch_retry_first: Duration = Field(default=timedelta(seconds=1), description="Wait after the first refusal.")
     dispatch_retry_most: Duration = Field(default=timedelta(seconds=30), description="The longest wait between calls.")

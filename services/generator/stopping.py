@@ -22,7 +22,6 @@ from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease, backoff
 from shared.wiring.metrics import Metrics
 
-TRIED_FOR = timedelta(hours=1)
 AGAIN_FIRST, AGAIN_MOST = timedelta(seconds=1), timedelta(minutes=1)
 
 _NOTED = {
@@ -42,13 +41,24 @@ def _left_behind(attempt: Attempt, execution: Execution | None) -> list[ResultDi
     return [discarded(attempt.video_id, attempt.user_id, attempt.attempt, reported.s3_key, Outcome.LATE)]
 
 
-class Stopping:
-    """Does the jobs `stop`: until the engine has answered, or for an hour, or until the executionId becomes known."""
+def _done_with(attempt: Attempt, execution: Execution | None) -> Attempt:
+    """Return the attempt whose job is done; one without an executionId stays to be stopped, should it get one."""
+    execution_id = attempt.execution_id or (execution.id if execution else None)
+    return attempt.but(execution_id=execution_id, stop_since=None if execution_id else attempt.stop_since)
 
-    def __init__(self, attempts: Attempts, runs: Runs, search: Search, metrics: Metrics) -> None:
+
+class Stopping:
+    """Does the jobs `stop`: until the engine has answered, or for as long as `tried_for` says.
+
+    A run that nobody named and that is found nowhere may still begin: its call is on the way, or waits in the engine's
+    queue. So it is looked for all that time, and stopped even later where its executionId becomes known.
+    """
+
+    def __init__(self, attempts: Attempts, runs: Runs, search: Search, tried_for: timedelta, metrics: Metrics) -> None:
         self._attempts = attempts
         self._runs = runs
         self._search = search
+        self._tried_for = tried_for
         self._metrics = metrics
         self._said_impossible = False
 
@@ -65,9 +75,8 @@ class Stopping:
             return
         if outcome is Stop.IMPOSSIBLE:
             self._say_impossible()
-        execution_id = execution.id if execution else None
-        log.info("run.stop", outcome=outcome, execution=execution_id)
-        after = attempt.but(execution_id=attempt.execution_id or execution_id, stop_since=None)
+        log.info("run.stop", outcome=outcome, execution=execution.id if execution else None)
+        after = _done_with(attempt, execution)
         note = noted(after, f"stop:{outcome}", f"run.{outcome}", _NOTED[outcome])
         update = self._attempts.update(attempt, after, told=False, also=[note, *_left_behind(after, execution)])
         await lease.finish(update)
@@ -79,7 +88,7 @@ class Stopping:
         known = attempt.execution_id
         if known is None:
             execution = await self._search.find(attempt, wait=False)
-            if execution is None:
+            if execution is None and self._time_is_left(attempt):
                 raise NotToldError("its call may still be on the way")
             return execution
         try:
@@ -95,14 +104,15 @@ class Stopping:
         return await self._runs.stop(attempt.kind, execution.id)
 
     async def _later(self, lease: Lease, attempt: Attempt) -> None:
-        since = attempt.stop_since
-        if since is not None and utc_now() - since < TRIED_FOR:
+        if self._time_is_left(attempt):
             await lease.again(backoff(lease.tries - 1, first=AGAIN_FIRST, most=AGAIN_MOST))
             return
-        # It stays to be stopped: the job is made anew where the executionId becomes known after all.
         log.warning("run.not_stopped", execution=attempt.execution_id)
         await lease.finish()
         self._metrics.run_stops.labels(outcome="given_up").inc()
+
+    def _time_is_left(self, attempt: Attempt) -> bool:
+        return attempt.stop_since is not None and utc_now() - attempt.stop_since < self._tried_for
 
     def _say_impossible(self) -> None:
         if not self._said_impossible:

@@ -38,6 +38,7 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
         "WORKFLOW_DEADLINE_MOST": str(WORKFLOW_DEADLINE_MOST),
         "WORKFLOW_ASK_EVERY": "3",
         "WORKFLOW_LOST_AFTER": "8",
+        "WORKFLOW_STOP_WITHIN": "45",
         "WORKFLOW_ANSWER_TIMEOUT": "4",
         "WORKFLOW_CONNECT_TIMEOUT": "2",
         "DISPATCH_RETRY_MOST": "4",

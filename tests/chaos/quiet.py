@@ -32,7 +32,7 @@ def still_busy(stored: Stored, now: datetime) -> Iterator[str]:
     for video in stored.videos:
         if video["status"] in ("pending", "processing") or video.get("stage") == "adopting":
             yield f"video {video['_id']} is {video.get('stage')}"
-    for name in ("videos", "receipts", "assets", "held"):
+    for name in ("videos", "receipts", "workflows", "assets", "held"):
         yield from (f"{name} {one['_id']} has a job" for one in getattr(stored, name) if "job" in one)
     for name in ("videos", "receipts", "workflows", "assets", "notifications"):
         yield from (f"{name} {one['_id']} has news to publish" for one in getattr(stored, name) if "outboxAt" in one)

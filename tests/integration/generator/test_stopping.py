@@ -111,20 +111,6 @@ async def test_one_that_is_being_called_is_stopped_once_it_is_listed(world: Worl
     assert world.n8n.runs["604"].status == "canceled"
 
 
-@pytest.mark.parametrize("end", [cancel, delete])
-async def test_one_that_was_given_up_is_stopped_when_its_id_becomes_known(world: World, end: End) -> None:
-    event = await world.request(DEFAULT)
-    await world.event(WorkflowStarted, event.video_id)
-    await end(world, event)
-    await world.requests_handled(event.video_id)
-    await give_up_looking(world, event)
-    execution_id = f"605{end.__name__}"
-    world.n8n.runs[execution_id] = Run(call=world.n8n.calls[event.video_id][0])
-    await world.report_progress(event.video_id, 20, execution_id)
-    await no_stop_left(world, event)
-    assert world.n8n.runs[execution_id].status == "canceled"
-
-
 async def test_one_whose_id_comes_with_the_answer_after_the_cancellation_is_stopped(world: World) -> None:
     async def answer_late(writer: Any, number: int) -> None:
         await cancel(world, event)
