@@ -27,6 +27,7 @@ from deploy.local.site import (
     real_address,
     webhook_secret,
 )
+from shared.wiring.together import all_or_none
 
 START_SECONDS = 120.0
 
@@ -130,7 +131,7 @@ class LocalStack:
     async def start_all(self) -> None:
         """Start the engines, then the services, each group at once; returns when all are ready. Raises StartFailed."""
         for names, build in ((self.site.engines, engine), (self.site.services, service)):
-            await self._start_group([self._child(build(self.site, name)) for name in names])
+            await self._start_new(build(self.site, name) for name in names)
 
     async def start(self, name: str, env: Mapping[str, str] | None = None) -> None:
         """Start a process that was stopped or killed, on its old port; returns when ready. Raises StartFailed.
@@ -179,15 +180,9 @@ class LocalStack:
         await asyncio.gather(*(child.kill() for child in self.children.values()))
 
     def _child(self, program: Program) -> Child:
-        child = Child(program, self.site.log(program.name))
-        self.children[program.name] = child
-        return child
+        return Child(program, self.site.log(program.name))
 
-    async def _start_group(self, children: list[Child]) -> None:
-        starts = [asyncio.create_task(self.start(child.name, self._overrides.get(child.name))) for child in children]
-        try:
-            await asyncio.gather(*starts)
-        finally:
-            for start in starts:
-                start.cancel()
-            await asyncio.gather(*starts, return_exceptions=True)
+    async def _start_new(self, programs: Iterable[Program]) -> None:
+        new = {program.name: self._child(program) for program in programs}
+        self.children |= new
+        await all_or_none(self.start(name, self._overrides.get(name)) for name in new)

@@ -12,6 +12,7 @@ from faststream.kafka.subscriber.usecase import LogicSubscriber
 from shared.delivery.backlog import LOOK_SECONDS, Backlog
 from shared.wiring.health import Unready
 from shared.wiring.metrics import Metrics
+from shared.wiring.together import all_or_none
 
 STOP_SECONDS = 18.0
 
@@ -51,13 +52,7 @@ class Consumers:
         if not self._allowed:
             return
         await self._broker.connect()
-        starting = [asyncio.create_task(subscriber.start()) for subscriber in self._broker.subscribers]
-        try:
-            await asyncio.gather(*starting)
-        finally:
-            for start in starting:
-                start.cancel()
-            await asyncio.gather(*starting, return_exceptions=True)
+        await all_or_none(subscriber.start() for subscriber in self._broker.subscribers)
         self._started, self._renewal_due = True, False
 
     async def stop(self) -> None:

@@ -82,7 +82,7 @@ class ChaosStack(LocalStack):
     async def start_all(self) -> None:
         """Start everything, then the replicas."""
         await super().start_all()
-        await self._start_group([self._child(self._replica(name)) for name in REPLICAS])
+        await self._start_new(self._replica(name) for name in REPLICAS)
 
     async def stop_all(self) -> None:
         """Stop the replicas, then everything else. What is frozen hears of it first."""
