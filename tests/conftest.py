@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -29,12 +30,16 @@ async def engines(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Loc
         yield stack
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
-    """All engines and services on free ports, for one module: leave running what you found running."""
-    folder = tmp_path_factory.mktemp("stack")
-    async with LocalStack(folder, engines=ENGINE_VARIABLES, overrides=QUICK) as stack:
-        yield stack
+def one_stack() -> Any:
+    """Return the fixture `stack` of a package: all engines and services, which each test leaves as it found them."""
+
+    @pytest_asyncio.fixture(name="stack", scope="package", loop_scope="session")
+    async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
+        folder = tmp_path_factory.mktemp("stack")
+        async with LocalStack(folder, engines=ENGINE_VARIABLES, overrides=QUICK) as stack:
+            yield stack
+
+    return stack
 
 
 @pytest.fixture

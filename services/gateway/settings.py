@@ -80,4 +80,8 @@ class GatewaySettings(StorageSettings):
     s3_public_endpoint: StorageUrl | None = Field(
         default=None, description="What browsers see in signed URLs; S3_ENDPOINT where it is not set."
     )
-    download_url_life: Duration = Field(default=timedelta(hours=1), description="How long a signed URL works.")
+    download_url_life: Duration = Field(
+        default=timedelta(hours=1),
+        description="How long a signed URL works at most. It may be up to five minutes less (a quarter of this, where "
+        "that is shorter), because a file keeps its URL for so long.",
+    )

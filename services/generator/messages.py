@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+from shared.contracts.plain_words import says_something
 from shared.contracts.videos import FailureCode
 
 LONGEST = 300
@@ -28,10 +29,10 @@ _TEXTS = {
 
 
 def failure_message(code: FailureCode, reported: str | None) -> str:
-    """Return the message for `code`; what the workflow itself `reported` (hostile) is shown where there is any."""
+    """Return the message for `code`; what the workflow itself `reported` (hostile) is shown where it says something."""
     text = _TEXTS[code]
     said = plain(reported)
-    if not said:
+    if not says_something(said):
         return text
     if code is FailureCode.WORKFLOW_REFUSED:
         return f"{text} ({said})"

@@ -18,6 +18,7 @@ from services.media.patience import Patience
 from services.media.probe import Prober
 from services.media.reports import Reports
 from services.media.settings import MediaSettings
+from services.media.slots import Slots
 from services.media.storage_health import StorageHealth
 from services.media.store import Assets
 from services.media.sweeper import Sweeper
@@ -80,8 +81,9 @@ def build(settings: MediaSettings) -> Service:
         reports,
         _patience(settings),
     )
+    slots = Slots(settings.transfer_concurrency, settings.import_concurrency, settings.imports_per_user)
     workers = runtime.workers(
-        database["assets"], jobs.work, concurrency=settings.transfer_concurrency, lease=settings.transfer_lease
+        database["assets"], jobs.work, concurrency=slots.all, lease=settings.transfer_lease, room=slots.room
     )
     handlers.register(runtime.inbox, Workflow(assets, claims, workers))
     runtime.also_run(sweeper.run)
@@ -113,6 +115,7 @@ def _mover(settings: MediaSettings, objects: S3Objects, claims: Claims, reports:
         Guard(settings.fetch_allowed_networks, settings.fetch_allowed_ports),
         connect_seconds=settings.fetch_connect_timeout.total_seconds(),
         read_seconds=settings.fetch_read_timeout.total_seconds(),
+        slowest=settings.fetch_slowest,
         most_redirects=settings.fetch_most_redirects,
     )
     return Mover(

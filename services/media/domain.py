@@ -81,7 +81,7 @@ class TroubleError(TransferError):
 
 
 class UnreachableError(TroubleError):
-    """The source gave not one byte of the file, and no answer that says why."""
+    """The source gave not one byte of the file and no answer that says why, or next to nothing for too long."""
 
     def __init__(self, what: str, advice: str) -> None:
         super().__init__(FailureCode.SOURCE_UNREACHABLE, what, advice)

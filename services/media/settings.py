@@ -44,7 +44,13 @@ class MediaSettings(StorageSettings):
         default=timedelta(seconds=10), description="How long a connection to a source may take."
     )
     fetch_read_timeout: Duration = Field(
-        default=timedelta(seconds=30), description="How long a source may stay silent before it counts as broken."
+        default=timedelta(seconds=30),
+        description="How long a source may stay silent, or take for its headers, before it counts as broken.",
+    )
+    fetch_slowest: int = Field(
+        default=4096,
+        ge=0,
+        description="Bytes a second; a source slower than that all along FETCH_READ_TIMEOUT is broken.",
     )
     max_video_bytes: int = Field(default=5 * GIB, gt=0, description="A larger video is refused.")
 
@@ -53,9 +59,13 @@ class MediaSettings(StorageSettings):
     )
     transfer_unreachable_for: Duration = Field(
         default=timedelta(minutes=5),
-        description="An import whose address gives no byte for so long fails; results of workflows keep the deadline.",
+        description="An import whose address gives nothing to speak of for so long fails; workflows keep the deadline.",
     )
-    transfer_concurrency: int = Field(default=4, ge=1, description="Transfers at the same time in one process.")
+    transfer_concurrency: int = Field(default=6, ge=1, description="Transfers at the same time in one process.")
+    import_concurrency: int = Field(
+        default=3, ge=1, description="So many of them may be imports: rendered videos do not wait behind those."
+    )
+    imports_per_user: int = Field(default=2, ge=1, description="So many of them may be one user's imports.")
     transfer_lease: Duration = Field(
         default=timedelta(seconds=20), description="How long a silent worker keeps its job."
     )

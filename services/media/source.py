@@ -8,6 +8,7 @@ from services.media.fetch import Fetcher, Response
 from services.media.stopping import Stop
 from shared.contracts.videos import FailureCode
 
+OVERLAP_BYTES = 16 * 1024
 RESUME_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)
 MOST_FRUITLESS_RESUMES = 3
 
@@ -21,7 +22,8 @@ class VideoSource:
     """The bytes at a URL, in order. `size_bytes` is None where the server does not say; `resumes` counts the breaks.
 
     A connection that breaks is resumed by Range where the server vouches that the file is still the same one
-    (strong ETag or Last-Modified); two versions are never joined. Blocks: for threads only.
+    (strong ETag or Last-Modified) and the last bytes that were read come again just so: two versions are never joined.
+    Blocks: for threads only.
     """
 
     def __init__(self, fetcher: Fetcher, url: str, *, most_bytes: int, stop: Stop) -> None:
@@ -30,6 +32,7 @@ class VideoSource:
         self._most_bytes = most_bytes
         self._stop = stop
         self._offset = 0
+        self._last = b""
         self._fruitless = 0
         self.resumes = 0
         self._response = fetcher.get(url, {}, stop)
@@ -69,6 +72,7 @@ class VideoSource:
 
     def _counted(self, block: bytes) -> bytes:
         self._offset += len(block)
+        self._last = (self._last + block)[-OVERLAP_BYTES:]
         self._fruitless = 0
         if self._offset > self._most_bytes:
             raise too_large(self._most_bytes)
@@ -95,32 +99,48 @@ class VideoSource:
         self._fruitless += 1
         if self._validator is None or self._offset == 0 or self._fruitless > MOST_FRUITLESS_RESUMES:
             raise broken from cause
-        wanted = {"Range": f"bytes={self._offset}-", "If-Range": self._validator}
+        wanted = {"Range": f"bytes={self._offset - len(self._last)}-", "If-Range": self._validator}
         for pause_seconds in RESUME_PAUSES_SECONDS:
             self._stop.pause(pause_seconds)
             try:
                 response = self._fetcher.get(self._url, wanted, self._stop)
             except TroubleError:
                 continue
-            if self._continues(response):
-                self._response = response
-                self.resumes += 1
-                return
+            if self._is_the_rest(response):
+                again = self._read_again(response)
+                if again == self._last:
+                    self._response = response
+                    self.resumes += 1
+                    return
+                response.close()
+                if self._last.startswith(again):
+                    continue  # it broke once more
+                break
             response.close()
             if not isinstance(_problem_of_status(response.status), TroubleError):
                 break
         raise broken from cause
 
-    def _continues(self, response: Response) -> bool:
-        """Return whether `response` is the rest of the same file, from the present offset on."""
+    def _is_the_rest(self, response: Response) -> bool:
+        """Return whether `response` says that it is the rest of the same file, from the last bytes on."""
         match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        if response.status != 206 or match is None or int(match[1]) != self._offset:
+        if response.status != 206 or match is None or int(match[1]) != self._offset - len(self._last):
             return False
         total = None if match[3] == "*" else int(match[3])
         if self.size_bytes is not None:
             return total == self.size_bytes
         self.size_bytes = total
         return total is None or total <= self._most_bytes
+
+    def _read_again(self, response: Response) -> bytes:
+        """Return what `response` gives in place of the last bytes that were read; less where it breaks."""
+        again = b""
+        try:
+            while len(again) < len(self._last) and (block := response.read(len(self._last) - len(again))):
+                again += block
+        except (OSError, http.client.HTTPException, UnreachableError):
+            return again
+        return again
 
     def _broken(self, cause: Exception | None) -> TroubleError:
         if cause is None or isinstance(cause, http.client.IncompleteRead):

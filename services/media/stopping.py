@@ -48,6 +48,29 @@ class Stop:
                 self._sockets.discard(connection)
 
 
+@contextlib.contextmanager
+def limited(connection: socket.socket, seconds: float) -> Iterator[None]:
+    """Let what reads from `connection` in here take `seconds` in all, however little comes at a time.
+
+    Raises TimeoutError in place of whatever the reader made of the sudden end.
+    """
+    over = threading.Event()
+
+    def end() -> None:
+        over.set()
+        _wake(connection)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if over.is_set():
+            raise TimeoutError(f"not done within {seconds:g} s")
+
+
 def _wake(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):  # already closed: then nobody waits on it
         # Not connection.shutdown: a TLS socket's own would take its state away under the thread that reads.

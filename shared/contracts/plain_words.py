@@ -34,6 +34,11 @@ def safe(text: str | None, longest: int = LONGEST) -> str:
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
+def says_something(text: str) -> bool:
+    """Return whether there is a letter or a digit in `text`: what is left of an empty list or object has none."""
+    return any(char.isalnum() for char in text)
+
+
 def first_sentence(text: str | None) -> str:
     """Return the first sentence of `text`, safe, without its full stop; "" where it says nothing."""
     return safe(text).partition(". ")[0].rstrip(". ")

@@ -7,7 +7,7 @@ worker has it. Writing a whole new `job` (or removing it) fences off whoever hel
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -84,12 +84,16 @@ _HELD_FIELDS = frozenset({"token", "beat", "leasedAt"})
 
 Work = Callable[[Lease], Awaitable[None]]
 
+Room = Callable[[Iterable[Document]], Document]
+"""Returns the query of the jobs that may begin beside these documents' jobs, which this process does already."""
+
 
 class Workers:
     """Does the due jobs of one collection with `work`, at most `concurrency` at once in this process.
 
     `work` ends a job with the lease's finish, hand_over or again. An exception it raises makes the job due again
-    after a backoff; deadlines are the work's own affair. Jobs of dead workers are taken over.
+    after a backoff; deadlines are the work's own affair. Jobs of dead workers are taken over. Where `room` is given,
+    it is asked before each job is begun: so what is slow takes only its share of the places.
     """
 
     def __init__(
@@ -104,6 +108,7 @@ class Workers:
         retry_first: timedelta = timedelta(seconds=1),
         retry_most: timedelta = timedelta(minutes=1),
         grace: timedelta = timedelta(seconds=5),
+        room: Room = lambda _: {},
     ) -> None:
         self._collection = collection
         self._work = work
@@ -114,7 +119,9 @@ class Workers:
         self._retry_first, self._retry_most = retry_first, retry_most
         self._grace_seconds = grace.total_seconds()
         self._standstill = Standstill(lease)
+        self._room = room
         self._running: dict[object, asyncio.Task[None]] = {}
+        self._documents: dict[object, Document] = {}
         self._woken = asyncio.Event()
 
     async def ensure_indexes(self) -> None:
@@ -153,11 +160,15 @@ class Workers:
         return self._concurrency - len(self._running)
 
     async def _start_due(self) -> None:
-        if self._free <= 0:
-            return
-        due = {"job.dueAt": {"$gte": EPOCH, "$lte": utc_now()}}
-        for document in await self._collection.find(due, {"job": 1}).limit(self._free).to_list():
-            await self._claim({"_id": document["_id"], "job.dueAt": document["job"]["dueAt"]})
+        begun = True
+        while begun and self._free > 0:
+            begun, free = False, self._free
+            due = {"job.dueAt": {"$gte": EPOCH, "$lte": utc_now()}, **self._room(self._documents.values())}
+            found = await self._collection.find(due, {"job": 1}).sort("job.dueAt").limit(free).to_list()
+            for document in found:
+                begun |= await self._claim({"_id": document["_id"], "job.dueAt": document["job"]["dueAt"]})
+            if len(found) < free:
+                return
 
     async def _take_over_dead(self) -> None:
         leased = {"job.leasedAt": {"$gte": EPOCH, "$lt": FAR}}
@@ -182,6 +193,7 @@ class Workers:
             "$inc": {"job.tries": 1},
             "$unset": {"job.dueAt": ""},
         }
+        expected = {**expected, **self._room(self._documents.values())}
         if not (await self._collection.update_one(expected, claim)).modified_count:
             return False
         document = await self._collection.find_one({"_id": expected["_id"], "job.token": token})
@@ -190,11 +202,13 @@ class Workers:
         lease = Lease(self._collection, document)
         task = asyncio.create_task(self._do(lease))
         self._running[lease.id] = task
+        self._documents[lease.id] = document
         task.add_done_callback(lambda _: self._done(lease.id))
         return True
 
     def _done(self, document_id: object) -> None:
         self._running.pop(document_id, None)
+        self._documents.pop(document_id, None)
         self.wake()
 
     async def _do(self, lease: Lease) -> None:

@@ -1,12 +1,13 @@
 """HTTP as every service speaks it: one envelope, errors with codes, a body limit, health and metrics."""
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -98,7 +99,13 @@ def make_app(title: str, metrics: Metrics, health: Health, lifespan: Lifespan) -
 def bare_app(title: str, lifespan: Lifespan | None = None) -> FastAPI:
     """Return an application with the envelope and the limit of bodies, and without any route."""
     app = FastAPI(
-        title=title, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+        title=title,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(_in_utf8)],
     )
     answer_refusal(app, ApiError, lambda error: error)
     answer_refusal(app, RequestValidationError, _invalid)
@@ -108,6 +115,13 @@ def bare_app(title: str, lifespan: Lifespan | None = None) -> FastAPI:
     app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
     return app
+
+
+async def _in_utf8(request: Request) -> None:
+    """Refuse JSON in UTF-16 or UTF-32, which Python's `json` would read although RFC 8259 rules it out."""
+    takes_json = request["route"].body_field is not None
+    if takes_json and not json.detect_encoding(await request.body()).startswith("utf-8"):
+        raise RequestValidationError([{"type": "json_invalid", "loc": ("body",), "msg": "The body is not UTF-8"}])
 
 
 def answer_refusal(app: FastAPI, refusal: type[Refusal], make: Callable[[Refusal], ApiError]) -> None:

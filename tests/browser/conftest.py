@@ -9,6 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
+from tests.conftest import one_stack
+
+stack = one_stack()
+
 FLAGS = ["--disable-gpu", "--disable-sync", "--disable-quic", "--no-first-run"]
 PATIENCE_MS = 20_000
 

@@ -6,7 +6,7 @@ from playwright.async_api import Page, expect
 
 from deploy.local.stack import LocalStack
 from tests.browser.conftest import Complaints
-from tests.browser.test_studio import NOT_LOGGED_IN, log_in, open_studio, overflow_pixels
+from tests.browser.steps import NOT_LOGGED_IN, log_in, open_studio, overflow_pixels
 from tests.conftest import User
 from tests.driving import Json, ask, wait_for_status
 
@@ -14,6 +14,7 @@ from tests.driving import Json, ask, wait_for_status
 pytestmark = pytest.mark.timeout(300)
 
 TITLE = "Told in full"
+LONG_TITLE = "W " * 499 + "W"
 LIVE_MS = 60_000
 FAULTS: list[Json] = [
     {"kind": "refuse", "status": 503, "times": 1},
@@ -69,3 +70,20 @@ async def test_the_story_of_a_video_that_failed_and_then_came(
     assert await overflow_pixels(page) == 0
     body = story.locator(".story-body")
     assert await body.evaluate("(element) => element.scrollWidth - element.clientWidth") == 0
+
+
+async def test_a_title_as_long_as_it_may_be_leaves_room_for_the_story(
+    page: Page, stack: LocalStack, user: User
+) -> None:
+    await ask(user.client, LONG_TITLE)
+    await open_studio(page, stack)
+    await log_in(page, user.email, user.password)
+    await page.get_by_role("button", name="What happened").click()
+    title = page.locator("#story-of")
+    await expect(title).to_have_attribute("title", LONG_TITLE)
+    for width, height in (360, 740), (1280, 900):
+        await page.set_viewport_size({"width": width, "height": height})
+        box = await page.get_by_role("region", name="Timeline").bounding_box()
+        assert box
+        assert box["y"] < height / 2
+        assert await overflow_pixels(page) == 0

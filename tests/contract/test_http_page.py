@@ -15,7 +15,9 @@ from pydantic.alias_generators import to_camel
 from deploy.settings_page import ROOT
 from services.gateway.app import build
 from services.gateway.routes import answers
+from services.gateway.routes.webhook_bodies import WORDS
 from services.gateway.settings import GatewaySettings
+from services.generator import messages
 from services.notifier import domain
 from shared.contracts.videos import FailureCode
 
@@ -149,6 +151,12 @@ def test_every_kind_of_notification_is_listed() -> None:
         r"^\| `(\w+)` \| `(progress|success|error)` \|", SECTIONS["GET /api/notifications/stream"], re.MULTILINE
     )
     assert set(rows) == set(told)
+
+
+def test_how_much_of_a_report_users_read() -> None:
+    assert f"one line of at most {messages.LONGEST} characters" in PAGE
+    rows = re.findall(r"^\| `(\w+)` \| text, cut to (\d+) characters; other JSON", PAGE, re.MULTILINE)
+    assert rows == [(name, str(WORDS)) for name in ("error", "errorMessage", "message")]
 
 
 def test_every_example_can_be_read() -> None:

@@ -1,4 +1,4 @@
-"""The workflow engine of the stack, told to misbehave for one job at a time."""
+"""One stack for all tests in here, and its workflow engine, told to misbehave for one job at a time."""
 
 from collections.abc import AsyncIterator
 
@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from deploy.local.stack import LocalStack
+from tests.conftest import one_stack
 from tests.driving import Json
 
 
@@ -25,6 +26,9 @@ class Engine:
         answer = await self._client.get("/control/executions")
         assert answer.status_code == 200, answer.text
         return [e for e in answer.json()["executions"] if e["videoId"] == video_id]
+
+
+stack = one_stack()
 
 
 @pytest.fixture

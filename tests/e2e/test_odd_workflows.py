@@ -34,7 +34,7 @@ async def test_a_failed_workflow_is_told_and_can_be_tried_again(user: User, engi
         again = await user.client.post(f"/api/video/retry/{video_id}")
         assert (again.status_code, again.json()["data"]["attempt"]) == (202, 2)
         await stream.wait_for(video_id, "complete")
-    assert (await status_of(user.client, video_id))["status"] == "ready"
+    await wait_for_status(user.client, video_id, "ready")
     assert [run["attempt"] for run in await engine.executions(video_id)] == [1, 2]
 
 

@@ -23,6 +23,12 @@ def _number_as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _no_truth_value(value: object) -> object:
+    if isinstance(value, bool):  # which Python, and so pydantic, counts among the numbers
+        raise ValueError("This must be a number, not true or false")
+    return value
+
+
 def _said(text: str) -> str:
     if not text.strip():
         raise ValueError("This field must not be blank")
@@ -44,7 +50,8 @@ Id = Annotated[
     AfterValidator(_printable),
     BeforeValidator(_number_as_text),
 ]
-Attempt = Annotated[int, Field(ge=1, le=1_000_000)]
+Attempt = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_no_truth_value)]
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False), BeforeValidator(_no_truth_value)]
 Words = Annotated[str, BeforeValidator(_text)]
 Key = Annotated[str, Field(min_length=1, max_length=1_024), AfterValidator(_said), AfterValidator(_printable)]
 Link = Annotated[str, Field(min_length=1, max_length=8_192), AfterValidator(_said)]
@@ -103,7 +110,7 @@ class GrantedProgress(Report):
 
     video_id: Id
     attempt: Attempt
-    progress: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
+    progress: Percent | None = None
     message: Words | None = None
 
 

@@ -7,15 +7,19 @@ import { fillPresenters } from './presenters.js';
 
 const DRAFT = 'reelway.draft';
 const SCRIPT = ['title', 'hook', 'body', 'conclusion'];
+const LINK = ['videoUrl', 'title'];
 
 const generate = document.getElementById('generate');
 const imports = document.getElementById('import');
 const reading = document.getElementById('reading');
 
-/** Wires both forms; `onAccepted(answer, title)` is called for each accepted request. */
+/**
+ * Wires both forms; `onAccepted(answer, title, isWaiting)` is called for each accepted request. `isWaiting` is false
+ * when the person has gone on to the next one meanwhile.
+ */
 export function wireForms(onAccepted) {
   wire(generate, '/api/video/generate-video', onAccepted, startNextScript);
-  wire(imports, '/api/video/download-video', onAccepted, () => imports.reset());
+  wire(imports, '/api/video/download-video', onAccepted, (sent) => clearSent(imports, LINK, sent));
   generate.addEventListener('input', () => {
     saveDraft();
     showReadingTime();
@@ -48,13 +52,15 @@ function wire(form, path, onAccepted, afterwards) {
 async function submit(form, path, keyFor, onAccepted, afterwards) {
   const body = readForm(form);
   const key = keyFor(body);
+  const focused = document.activeElement;
   showMessage(form, '');
   try {
     const answer = await call('POST', path, { body, headers: { 'Idempotency-Key': key.value } });
     key.settle();
     clearErrors(form);
-    afterwards();
-    onAccepted(answer, body.title);
+    const isWaiting = document.activeElement === focused && isSame(readForm(form), body);
+    afterwards(body);
+    onAccepted(answer, body.title, isWaiting);
   } catch (error) {
     if (!error.isUncertain) key.settle();
     showError(form, error);
@@ -87,10 +93,20 @@ function uuid() {
 }
 
 // Credits and presenters mostly stay the same from one video to the next; the script does not.
-function startNextScript() {
-  for (const name of SCRIPT) generate.elements[name].value = '';
+function startNextScript(sent) {
+  clearSent(generate, SCRIPT, sent);
   saveDraft();
   showReadingTime();
+}
+
+// An answer may take a while: what was typed since belongs to the next video.
+function clearSent(form, names, sent) {
+  const typed = readForm(form);
+  for (const name of names) if (typed[name] === sent[name]) form.elements[name].value = '';
+}
+
+function isSame(values, others) {
+  return JSON.stringify(values) === JSON.stringify(others);
 }
 
 function saveDraft() {

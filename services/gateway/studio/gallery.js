@@ -69,10 +69,11 @@ export class Gallery {
     return undefined;
   }
 
-  /** A request was accepted: its card is there at once. */
-  accept(answer, title) {
+  /** A request was accepted: its card is there at once, and in front of the person if they wait for it. */
+  accept(answer, title, isWaiting) {
     this.#learn(newsFromAcceptance(answer, title));
-    this.shelf.card(answer.videoId).focus();
+    if (isWaiting) this.shelf.card(answer.videoId).focus();
+    else this.announce(`On its way: ${title}`);
   }
 
   hasRunning() {

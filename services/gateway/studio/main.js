@@ -3,7 +3,7 @@ import { onUnauthorized, renewSession } from './api.js';
 import { clearForms, openForms, wireForms } from './form.js';
 import { Gallery } from './gallery.js';
 import { openLive } from './live.js';
-import { checkSession, currentUser, logOut, showLogin, wireDoor } from './session.js';
+import { checkSession, currentUser, logOut, onOtherTab, showLogin, wireDoor } from './session.js';
 
 const TICK_MS = 10_000;
 const LIVE_TICKS_PER_RELOAD = 6;
@@ -17,9 +17,10 @@ let live = null;
 let ticksToReload = 0;
 
 wireDoor(enterStudio);
-wireForms((answer, title) => gallery.accept(answer, title));
+wireForms((answer, title, isWaiting) => gallery.accept(answer, title, isWaiting));
 byId('logout').addEventListener('click', leave);
 onUnauthorized(() => live && showDoor('Your session has ended. Log in to go on; what you wrote is still here.'));
+onOtherTab((userId) => user && user.userId !== userId && startAfresh());
 setInterval(tick, TICK_MS);
 start();
 
@@ -69,8 +70,10 @@ async function leave() {
   }
 }
 
-// Nothing of one person's studio may reach the next: a new page is the surest way.
+// Nothing of one person's studio may reach the next: a new page is the surest way, and until it is here none shows.
 function startAfresh() {
+  document.body.hidden = true;
+  live?.close();
   clearForms();
   location.reload();
 }

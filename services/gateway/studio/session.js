@@ -4,6 +4,7 @@ import { clearErrorsWhileTyping, readForm, showError, whileSubmitting } from './
 
 const login = document.getElementById('login');
 const register = document.getElementById('register');
+const tabs = new BroadcastChannel('reelway.session');
 
 /** The account of the cookie, or null when nobody is logged in. Other failures are thrown. */
 export async function currentUser() {
@@ -26,6 +27,12 @@ export async function logOut() {
   } catch (error) {
     if (error.status !== 401) throw error; // a session that is already over needs no logging out
   }
+  tabs.postMessage(null);
+}
+
+/** Calls `listener(userId)` when somebody logs in in another tab of this browser, with null when they log out there. */
+export function onOtherTab(listener) {
+  tabs.addEventListener('message', ({ data }) => listener(data));
 }
 
 /** Wires the two forms; `onSignedIn(user)` is called after either succeeds. */
@@ -74,6 +81,7 @@ async function enter(onSignedIn) {
   const user = await call('GET', '/api/auth/me');
   login.reset();
   register.reset();
+  tabs.postMessage(user.userId);
   onSignedIn(user);
 }
 

@@ -29,6 +29,7 @@ export class Story {
     this.#clear();
     this.#videoId = item.videoId;
     one('#story-of').textContent = item.title || 'Untitled';
+    one('#story-of').title = item.title ?? '';
     one('.story-body').setAttribute('aria-busy', 'true');
     dialog.showModal();
     await this.refresh();

@@ -10,7 +10,7 @@ from services.gateway.domain import Rank
 from services.gateway.timeline.entry import Entry, Service, Weight
 from shared.contracts import events
 from shared.contracts.events import Event, Level
-from shared.contracts.plain_words import first_sentence, place_of, safe
+from shared.contracts.plain_words import first_sentence, place_of, safe, says_something
 from shared.contracts.videos import FailureCode
 
 Teller = Callable[[Any], Entry | None]
@@ -99,7 +99,7 @@ def _webhook(event: Any, code: str, message: str) -> Entry:
 
 def _quoted(what: str, said: str | None) -> str:
     text = safe(said, 200)
-    return f"{what} (“{text}”)." if text else f"{what}."
+    return f"{what} (“{text}”)." if says_something(text) else f"{what}."
 
 
 # --- generator ------------------------------------------------------------------------------------------------

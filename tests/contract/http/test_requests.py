@@ -1,5 +1,6 @@
 """Requests for videos: `create`, `generate-video`, `download-video`, field for field."""
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -72,6 +73,8 @@ async def test_what_is_no_json_object_is_refused(world: World) -> None:
     headers = {"Content-Type": "application/json"}
     refused = await person.client.post("/api/video/create", content=b'{"prompt":', headers=headers)
     refusal(refused, 422, "INVALID_JSON")
+    wide = json.dumps(CREATE).encode("utf-16")
+    refusal(await person.client.post("/api/video/create", content=wide, headers=headers), 422, "INVALID_JSON")
     refused = await person.client.post("/api/video/create", content=b"[]", headers=headers)
     assert refused.status_code == 422
     surrogate = await person.client.post("/api/video/create", content=b'{"name": "\\ud800"}', headers=headers)

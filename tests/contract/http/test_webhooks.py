@@ -190,6 +190,11 @@ async def test_a_key_that_is_reused_for_other_news_loses_nothing(world: World) -
             {"videoId": "a_1", "attempt": 0, "executionId": "1", "progress": 101},
             ("attempt", "progress"),
         ),
+        (
+            "workflow-progress",
+            {"videoId": "a_1", "attempt": True, "executionId": "1", "progress": True},
+            ("attempt", "progress"),
+        ),
     ],
 )
 async def test_wrong_fields_are_named(world: World, path: str, body: dict[str, Any], fields: tuple[str, ...]) -> None:

@@ -70,6 +70,28 @@ async def test_a_stalled_source_does_not_hold_up_a_cancel(world: World) -> None:
     await eventually(job_done, "the erase job, which waits for the transfer to stop", seconds=3)
 
 
+async def test_slow_imports_of_one_user_hold_up_nobody_else(world: World) -> None:
+    greedy, url = new_user(), world.files.serve("greedy", slow())
+    world.files.files["greedy"].pause_seconds = 1.0
+    slow_ones = []
+    for _ in range(8):
+        slow_ones.append(await world.import_from(url, greedy))
+        await asyncio.sleep(0.002)  # an id is made of its millisecond
+    await world.event(TransferProgressed, slow_ones[0])
+
+    rendered = video_of(greedy)
+    await world.complete(rendered, video_url=world.files.serve("rendered", File(video())))
+    imported = await world.import_from(world.files.serve("quick", File(video())))
+    await world.event(VideoReady, rendered)
+    await world.event(VideoReady, imported)
+    begun = [video_id for video_id in slow_ones if world.told(video_id)]
+    assert 1 <= len(begun) <= 2
+    for video_id in slow_ones:
+        await world.delete(video_id)
+    for video_id in slow_ones:
+        await world.event(VideoRemoved, video_id)
+
+
 async def test_a_cancel_of_what_is_not_here_yet_keeps_it_out(world: World) -> None:
     video_id = video_of(new_user())
     await world.cancel(video_id)

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -139,6 +139,33 @@ async def test_no_more_than_the_agreed_number_works_at_once(collection: Collecti
     async with working(pool):
         await until(lambda: _all_done(collection))
     assert most == 2
+
+
+async def test_what_has_no_room_beside_the_others_waits_and_lets_others_pass(collection: Collection) -> None:
+    """Of the jobs of one owner only one at a time, also where all places are free and theirs come first."""
+    running: list[str] = []
+    most_of_ann = 0
+    ben_done = asyncio.Event()
+
+    async def work(lease: Lease) -> None:
+        nonlocal most_of_ann
+        running.append(lease.document["owner"])
+        most_of_ann = max(most_of_ann, running.count("ann"))
+        if lease.document["owner"] == "ben":
+            ben_done.set()
+        await ben_done.wait()
+        running.remove(lease.document["owner"])
+        await lease.finish({"$set": {"done": True}})
+
+    def room(documents: Iterable[Document]) -> Document:
+        return {"owner": {"$nin": [document["owner"] for document in documents]}}
+
+    ids = [("ann", number) for number in range(11)] + [("ben", 11)]
+    await collection.insert_many([{"_id": str(n), "owner": owner, "job": new_job("x")} for owner, n in ids])
+    pool = Workers(collection, work, metrics=Metrics(), lease=LEASE, poll_every=timedelta(seconds=0.05), room=room)
+    async with working(pool):
+        await until(lambda: _all_done(collection))
+    assert most_of_ann == 1
 
 
 async def test_a_new_job_fences_off_the_worker_of_the_old_one(collection: Collection) -> None:

@@ -84,6 +84,13 @@ def test_what_came_of_a_webhook_ends_its_sentence() -> None:
     assert judgement_of("invented_later").words == "of which came: invented_later"
 
 
+@pytest.mark.parametrize("empty", ["[]", "{}", " "])
+def test_an_empty_reason_is_not_quoted(empty: str) -> None:
+    entry = entry_of(CompletionReported(id="2", receipt_id="r", video_id="u_1", status="failed", error=empty))
+    assert entry
+    assert entry.message == "The workflow reported a failure."
+
+
 def made(code: str, **changes: Any) -> Entry:
     fields: dict[str, Any] = {"id": code, "video_id": "u_1", "at": NOW, "service": "generator", "attempt": 1}
     return Entry(**{**fields, "code": code, "message": "It is so.", **changes})

@@ -45,3 +45,22 @@ def test_lengths_of_ids_are_told_in_characters() -> None:
 @pytest.mark.parametrize("given", ["231", 231, " 231\n"], ids=repr)
 def test_what_n8n_sends_is_taken(given: object) -> None:
     assert WorkflowError.model_validate({**ERROR, "executionId": given}).execution_id == "231"
+
+
+@pytest.mark.parametrize("truth", [True, False])
+@pytest.mark.parametrize(
+    ("shape", "body", "field"),
+    [
+        (Completion, COMPLETION, "attempt"),
+        (WorkflowError, ERROR, "attempt"),
+        (Progress, PROGRESS, "attempt"),
+        (Progress, PROGRESS, "progress"),
+    ],
+)
+def test_true_and_false_are_no_numbers(shape: type[Report], body: dict[str, Any], field: str, truth: bool) -> None:
+    assert told(shape, {**body, field: truth}) == {field: "This must be a number, not true or false."}
+
+
+def test_numbers_may_be_text() -> None:
+    report = Progress.model_validate({**PROGRESS, "attempt": "3", "progress": "12.5"})
+    assert (report.attempt, report.progress) == (3, 12.5)

@@ -85,6 +85,17 @@ def test_the_workflows_own_words_are_shown_for_its_failures_only() -> None:
     assert "boo" not in failure_message(FailureCode.WORKFLOW_TIMEOUT, "boo")
 
 
+@pytest.mark.parametrize("empty", [None, "", " ", "\x00", "[]", "{}", '[{}, ""]', "…", "❌"], ids=ascii)
+def test_what_has_no_word_in_it_is_no_reason(empty: str | None) -> None:
+    assert failure_message(FailureCode.WORKFLOW_FAILED, empty) == "The rendering service reported a failure. Try again."
+    assert "(" not in failure_message(FailureCode.WORKFLOW_REFUSED, empty)
+
+
+@pytest.mark.parametrize("reason", ["No", "7", "動画", "[404]"])
+def test_one_word_or_number_is_a_reason(reason: str) -> None:
+    assert failure_message(FailureCode.WORKFLOW_FAILED, reason) == reason
+
+
 @pytest.mark.parametrize(
     ("webhook", "api"),
     [

@@ -10,6 +10,8 @@ from services.media.domain import EndsEarlyError, TransferError, UnreachableErro
 from services.media.source import VideoSource
 from services.media.stopping import Stop
 
+BODY = b"".join(number.to_bytes(4, "big") for number in range(25_000))
+
 
 class FakeResponse:
     """An answer with `body`, of which it announces `size_bytes`."""
@@ -45,13 +47,38 @@ class FakeFetcher:
 
 def test_a_resumed_answer_gives_no_more_than_the_file_has() -> None:
     broken = FakeResponse(200, b"a" * 40, 100, ETag='"v1"')
-    more = FakeResponse(206, b"b" * 60 + b"DELETE /bucket HTTP/1.1", 83, ETag='"v1"', Content_Range="bytes 40-99/100")
+    body = b"a" * 40 + b"b" * 60 + b"DELETE /bucket HTTP/1.1"
+    more = FakeResponse(206, body, 123, ETag='"v1"', Content_Range="bytes 0-99/100")
     fetcher = cast("Any", FakeFetcher(broken, more))
     source = VideoSource(fetcher, "http://files.test/a.mp4", most_bytes=1_000, stop=Stop())
     read = b""
     while block := source.read(64):
         read += block
     assert read == b"a" * 40 + b"b" * 60
+
+
+def test_a_resumed_answer_that_gives_other_bytes_is_not_joined() -> None:
+    broken = FakeResponse(200, BODY[:40_000], 100_000, ETag='"v1"')
+    begins_anew = FakeResponse(206, BODY, 76_384, ETag='"v1"', Content_Range="bytes 23616-99999/100000")
+    fetcher = cast("Any", FakeFetcher(broken, begins_anew))
+    source = VideoSource(fetcher, "http://files.test/a.mp4", most_bytes=1_000_000, stop=Stop())
+    assert source.read(50_000) == BODY[:40_000]
+    with pytest.raises(EndsEarlyError):
+        source.read(50_000)
+
+
+def test_a_resumed_answer_that_breaks_at_once_is_asked_for_again() -> None:
+    rest = {"ETag": '"v1"', "Content_Range": "bytes 23616-99999/100000"}
+    answers = (
+        FakeResponse(200, BODY[:40_000], 100_000, ETag='"v1"'),
+        FakeResponse(206, BODY[23_616:24_000], 76_384, ConnectionResetError(), **rest),
+        FakeResponse(206, BODY[23_616:], 76_384, None, **rest),
+    )
+    source = VideoSource(cast("Any", FakeFetcher(*answers)), "http://a.test/", most_bytes=1_000_000, stop=Stop())
+    read = b""
+    while block := source.read(50_000):
+        read += block
+    assert read == BODY
 
 
 @pytest.mark.parametrize(

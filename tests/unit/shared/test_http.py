@@ -113,6 +113,15 @@ async def test_a_body_that_is_no_json_or_no_object_is_422(client: httpx.AsyncCli
     assert (deep.status_code, deep.json()["error"]["code"]) == (422, "INVALID_JSON")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+async def test_json_in_anything_but_utf_8_is_no_json(client: httpx.AsyncClient, encoding: str) -> None:
+    content = '{"hook": "Hi", "avatar": []}'.encode(encoding)
+    refused = await client.post("/script", content=content, headers={"content-type": "application/json"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "INVALID_JSON")
+    raw = await client.post("/size/x", content=content)
+    assert raw.json()["data"] == {"size": len(content)}, "what is not read as JSON may be anything"
+
+
 @pytest.mark.parametrize(
     ("how", "status", "code"),
     [("api", 409, "NOT_READY"), ("away", 503, "UNAVAILABLE"), ("refused", 500, "INTERNAL"), ("bug", 500, "INTERNAL")],

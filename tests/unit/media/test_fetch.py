@@ -1,0 +1,108 @@
+"""A source that drips: a byte now and then does not keep a transfer's place."""
+
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from services.media.domain import HopelessError, UnreachableError
+from services.media.fetch import Fetcher, Pace
+from services.media.guard import Guard
+from services.media.stopping import Stop
+
+READ_SECONDS = 0.4
+DRIP_SECONDS = 0.05
+LONGEST_SECONDS = 10 * READ_SECONDS
+
+FULL = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\n"
+DRIPPED = {
+    "status line": (b"", b"H"),
+    "headers": (b"HTTP/1.1 200 OK\r\nX-Endless: ", b"x"),
+    "body": (FULL + b"Content-Length: 1000000\r\n\r\n", b"x"),
+    "body of no length": (FULL + b"\r\n", b"x"),
+    "between chunks": (FULL + b"Transfer-Encoding: chunked\r\n\r\n1;", b"x"),
+}
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+def url_of(server: socket.socket) -> str:
+    return f"http://127.0.0.1:{server.getsockname()[1]}/a.mp4"
+
+
+def drip(server: socket.socket, first: bytes, then: bytes) -> None:
+    connection, _ = server.accept()
+    with connection:
+        try:
+            for block in itertools.chain([first], itertools.repeat(then)):
+                connection.sendall(block)
+                time.sleep(DRIP_SECONDS)
+        except OSError:
+            return  # cut off, as it should be
+
+
+def fetcher(slowest: int = 4096) -> Fetcher:
+    return Fetcher(
+        Guard(("127.0.0.0/8",), ()), connect_seconds=2, read_seconds=READ_SECONDS, slowest=slowest, most_redirects=0
+    )
+
+
+def read_all(source: Fetcher, url: str) -> None:
+    response = source.get(url, {}, Stop())
+    try:
+        while response.read(1000):
+            pass
+    finally:
+        response.close()
+
+
+@pytest.mark.parametrize("where", DRIPPED)
+def test_one_that_drips_is_cut_off(server: socket.socket, where: str) -> None:
+    dripping = threading.Thread(target=drip, args=(server, *DRIPPED[where]))
+    dripping.start()
+    began = time.monotonic()
+    try:
+        with pytest.raises((UnreachableError, TimeoutError)):
+            read_all(fetcher(), url_of(server))
+        assert time.monotonic() - began < LONGEST_SECONDS
+    finally:
+        dripping.join()
+
+
+def test_only_the_time_that_is_waited_counts() -> None:
+    pace = Pace(slowest=100, window_seconds=10)
+    for _ in range(100):
+        pace.add(100, 1)
+    pace.add(100, 9)
+    with pytest.raises(UnreachableError):
+        pace.add(100, 1)
+
+
+def test_every_window_counts_for_itself() -> None:
+    pace = Pace(slowest=100, window_seconds=10)
+    pace.add(1_000_000, 10)
+    with pytest.raises(UnreachableError):
+        pace.add(999, 10)
+
+
+def test_a_redirect_to_nowhere_is_not_tried_again(server: socket.socket) -> None:
+    def redirect() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n")
+
+    answering = threading.Thread(target=redirect)
+    answering.start()
+    try:
+        with pytest.raises(HopelessError, match="redirects to nowhere"):
+            fetcher().get(url_of(server), {}, Stop())
+    finally:
+        answering.join()

@@ -1,0 +1,61 @@
+"""Which jobs may begin beside those under way."""
+
+from typing import Any
+
+import pytest
+
+from services.media.slots import Slots
+
+SLOTS = Slots(transfers=4, imports=3, imports_per_user=2)
+RENDERED: dict[str, Any] = {"imported": False}
+ERASED: dict[str, Any] = {"job": {"kind": "erase"}}
+
+
+def asset(user: str = "ann", **changes: Any) -> dict[str, Any]:
+    return {"userId": user, "imported": True, "job": {"kind": "transfer"}, **changes}
+
+
+def fits(query: dict[str, Any], document: dict[str, Any]) -> bool:
+    """Return whether the database would find `document`; knows just the operators that are used."""
+    for name, wanted in query.items():
+        if name == "$or":
+            if not any(fits(one, document) for one in wanted):
+                return False
+            continue
+        value: Any = document
+        for part in name.split("."):
+            value = value.get(part)
+        match wanted:
+            case {"$ne": other} if value != other:
+                continue
+            case {"$nin": others} if value not in others:
+                continue
+            case str() if value == wanted:
+                continue
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("running", "next_one", "may_begin"),
+    [
+        ([], asset(), True),
+        ([asset()], asset(), True),
+        ([asset(), asset()], asset(), False),
+        ([asset(), asset()], asset("ben"), True),
+        ([asset(), asset()], asset(**RENDERED), True),
+        ([asset(), asset()], asset(**ERASED), True),
+        ([asset(), asset(), asset("ben")], asset("cem"), False),
+        ([asset(), asset(), asset("ben")], asset("cem", **RENDERED), True),
+        ([asset(**RENDERED)] * 3, asset(**RENDERED), True),
+        ([asset(**RENDERED)] * 4, asset("ben", **RENDERED), False),
+        ([asset(**RENDERED)] * 4, asset(**ERASED), True),
+        ([asset(**ERASED)] * 4, asset(), True),
+    ],
+)
+def test_room(running: list[dict[str, Any]], next_one: dict[str, Any], may_begin: bool) -> None:
+    assert fits(SLOTS.room(running), next_one) is may_begin
+
+
+def test_erasing_has_places_of_its_own() -> None:
+    assert SLOTS.all > SLOTS.transfers
