@@ -1,0 +1,145 @@
+"""docker-compose.yml says only what the services understand, and nothing starts with a secret that everybody knows."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+from pydantic_settings import BaseSettings
+
+from deploy.docker.new_env import EXAMPLE, filled
+from services.gateway.settings import GatewaySettings
+from services.generator.settings import GeneratorSettings
+from services.media.settings import MediaSettings
+from services.notifier.settings import NotifierSettings
+from shared.access.webhook_signatures import signing_key
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = (ROOT / "docker-compose.yml").read_text()
+PARTS: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
+SETTINGS: dict[str, type[BaseSettings]] = {
+    "gateway": GatewaySettings,
+    "generator": GeneratorSettings,
+    "media": MediaSettings,
+    "notifier": NotifierSettings,
+}
+UVICORN = {"FORWARDED_ALLOW_IPS"}
+SECRET = re.compile(r"(PASSWORD|SECRET|TOKEN|_KEY)")
+
+
+compose = pytest.mark.skipif(
+    shutil.which("docker-compose") is None, reason="docker-compose is not here: install the package docker-compose"
+)
+
+
+def environment(name: str) -> dict[str, str]:
+    given: dict[str, str] = PARTS[name].get("environment", {})
+    return given
+
+
+def secrets_asked_for() -> set[str]:
+    return set(re.findall(r"\$\{(\w+):\?", COMPOSE))
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_service_is_given_its_own_settings_and_all_it_requires(name: str) -> None:
+    fields = SETTINGS[name].model_fields
+    given = set(environment(name))
+    assert given - {field.upper() for field in fields} <= UVICORN
+    assert {field.upper() for field, info in fields.items() if info.is_required()} <= given
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_service_is_told_nothing_that_is_for_another(name: str) -> None:
+    others = {f"{other.upper()}_MONGO_PASSWORD" for other in SETTINGS if other != name}
+    assert not [variable for variable in others if variable in str(environment(name))]
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_no_secret_has_a_default(name: str) -> None:
+    for variable, value in environment(name).items():
+        if SECRET.search(variable):
+            assert re.search(r"\$\{\w+(:\?|:-\})", str(value)), f"{variable} of {name} is {value!r}"
+
+
+def test_the_example_names_every_secret_and_has_none() -> None:
+    lines = [line for line in EXAMPLE.read_text().splitlines() if "=" in line and not line.startswith("#")]
+    assert {line[:-1] for line in lines if line.endswith("=")} == secrets_asked_for()
+
+
+def test_a_new_env_has_them_all() -> None:
+    made = dict(filled(f"{name}=").split("=", 1) for name in secrets_asked_for())
+    assert all(len(value) >= 32 for value in made.values())
+    assert len(set(made.values())) == len(made)
+    assert len(signing_key(made["WEBHOOK_SECRETS"])) == 32
+    assert all(value.isalnum() for name, value in made.items() if name != "WEBHOOK_SECRETS"), "they stand in addresses"
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_part_is_pinned_bounded_and_without_privileges(name: str) -> None:
+    part = PARTS[name]
+    image = part["image"]
+    assert re.search(r":(v?\d+\.\d+|\$\{)", image), f"{image} is not pinned"
+    assert part["mem_limit"]
+    assert part["cap_drop"] == ["ALL"]
+    assert part["security_opt"] == ["no-new-privileges:true"]
+    if name != "mongo-init":
+        assert part["restart"] == "unless-stopped"
+        assert part["healthcheck"]["test"]
+
+
+def test_only_the_edge_and_what_is_for_the_operator_can_be_reached() -> None:
+    ports = {name: part["ports"] for name, part in PARTS.items() if "ports" in part}
+    assert set(ports) == {"edge", "n8n", "prometheus", "grafana"}
+    assert all("127.0.0.1" in port for published in ports.values() for port in published)
+
+
+def test_the_services_are_one_read_only_image() -> None:
+    for name in SETTINGS:
+        assert PARTS[name]["read_only"] is True
+        assert PARTS[name]["command"] == [f"services.{name}"]
+    assert "USER 10001:10001" in (ROOT / "deploy" / "docker" / "Dockerfile").read_text()
+
+
+def test_what_the_image_is_built_from_is_there_and_nothing_else_reaches_the_build() -> None:
+    copied = re.findall(
+        r"^COPY (?!--from)(\S+) ", (ROOT / "deploy" / "docker" / "Dockerfile").read_text(), re.MULTILINE
+    )
+    let_in = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    assert sorted(copied) == sorted(let_in)
+    assert all((ROOT / path).exists() for path in copied)
+
+
+@compose
+def test_compose_reads_the_file_where_every_secret_is_set(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("".join(f"{filled(line)}\n" for line in EXAMPLE.read_text().splitlines()))
+    done = read_by_compose(tmp_path / "env")
+    assert done.returncode == 0, done.stderr
+
+
+@compose
+@pytest.mark.parametrize("missing", sorted(secrets_asked_for()))
+def test_compose_stops_and_names_the_secret_that_is_missing(tmp_path: Path, missing: str) -> None:
+    lines = [filled(line) for line in EXAMPLE.read_text().splitlines() if line != f"{missing}="]
+    (tmp_path / "env").write_text("\n".join(lines))
+    done = read_by_compose(tmp_path / "env")
+    assert done.returncode != 0
+    assert f"set {missing} in .env" in done.stderr
+
+
+def read_by_compose(env: Path) -> subprocess.CompletedProcess[str]:
+    command = [
+        "docker-compose",
+        "--file",
+        str(ROOT / "docker-compose.yml"),
+        "--env-file",
+        str(env),
+        "config",
+        "--quiet",
+    ]
+    path = {"PATH": os.environ["PATH"], "HOME": str(env.parent)}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=path)
