@@ -32,7 +32,7 @@ lint: ## Check style, types, imports and the lock files
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/yamllint --strict docker-compose.yml deploy tests
-	.venv/bin/hadolint deploy/docker/Dockerfile
+	.venv/bin/hadolint deploy/Dockerfile
 	@! grep -nE 'https?://|^--(index|extra|find|trusted)' requirements/*.txt || { echo 'A lock file names a package index.'; exit 1; }
 
 format: ## Put the code into the house's format

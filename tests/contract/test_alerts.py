@@ -10,7 +10,7 @@ import pytest
 from shared.wiring.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
-PROMETHEUS = ROOT / "deploy" / "docker" / "prometheus"
+PROMETHEUS = ROOT / "deploy" / "prometheus"
 NOT_HERE = "promtool is not here: install the package prometheus"
 
 promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason=NOT_HERE)

@@ -11,7 +11,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from pydantic_settings import BaseSettings
 
-from deploy.docker.new_env import EXAMPLE, filled
+from deploy.new_env import EXAMPLE, filled
 from services.gateway.settings import GatewaySettings
 from services.generator.settings import GeneratorSettings
 from services.media.settings import MediaSettings
@@ -102,13 +102,11 @@ def test_the_services_are_one_read_only_image() -> None:
     for name in SETTINGS:
         assert PARTS[name]["read_only"] is True
         assert PARTS[name]["command"] == [f"services.{name}"]
-    assert "USER 10001:10001" in (ROOT / "deploy" / "docker" / "Dockerfile").read_text()
+    assert "USER 10001:10001" in (ROOT / "deploy" / "Dockerfile").read_text()
 
 
 def test_what_the_image_is_built_from_is_there_and_nothing_else_reaches_the_build() -> None:
-    copied = re.findall(
-        r"^COPY (?!--from)(\S+) ", (ROOT / "deploy" / "docker" / "Dockerfile").read_text(), re.MULTILINE
-    )
+    copied = re.findall(r"^COPY (?!--from)(\S+) ", (ROOT / "deploy" / "Dockerfile").read_text(), re.MULTILINE)
     let_in = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     assert sorted(copied) == sorted(let_in)
     assert all((ROOT / path).exists() for path in copied)

@@ -18,7 +18,7 @@ import pytest_asyncio
 from deploy.local.ports import free_port
 from tests.waiting import until
 
-CADDYFILE = Path(__file__).parents[3] / "deploy" / "docker" / "Caddyfile"
+CADDYFILE = Path(__file__).parents[3] / "deploy" / "edge" / "Caddyfile"
 UPSTREAMS = {"gateway": "gateway:8080", "notifier": "notifier:8083", "storage": "storage:8333"}
 
 pytestmark = pytest.mark.skipif(shutil.which("caddy") is None, reason="Caddy is not here: install the package caddy")

@@ -1,11 +1,11 @@
-"""`python3 deploy/docker/new_env.py > .env`: .env.example with a random secret for every name that has none."""
+"""`python3 deploy/new_env.py > .env`: .env.example with a random secret for every name that has none."""
 
 import base64
 import secrets
 import sys
 from pathlib import Path
 
-EXAMPLE = Path(__file__).parents[2] / ".env.example"
+EXAMPLE = Path(__file__).parents[1] / ".env.example"
 
 
 def filled(line: str) -> str:
