@@ -189,7 +189,7 @@ def _routers(parts: _Parts) -> tuple[APIRouter, ...]:
     return (
         auth.router(parts.logins, access, parts.signer, secure=settings.public_url.startswith("https://")),
         requests.router(accepting, access),
-        videos.lists_router(store.videos, store.history, urls, access),
+        videos.lists_router(store.videos, store.history, store.tally, urls, access),
         videos.router(lifecycle, urls, access),
         timeline.router(lifecycle, store.timeline, access),
         catalog.router(store.catalog, access),

@@ -1,13 +1,15 @@
 """What the gateway answers with: the contract's shapes, from what the database holds."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from services.gateway.domain import Accepted, Video
 from services.gateway.objects import SignedUrls
+from services.gateway.store.tally import Numbers
 from services.gateway.timeline.entry import Entry, sentence
 from services.gateway.timeline.standing import standing, why
-from shared.contracts.videos import VideoStatus
+from shared.contracts.videos import FailureCode, VideoStatus
 from shared.contracts.wire import iso
 from shared.delivery.outbox import Document
 
@@ -80,6 +82,31 @@ def history_shape(document: Document) -> Shape:
             "title": document.get("title"),
         }
     )
+
+
+def numbers_shape(numbers: Numbers) -> Shape:
+    """Return a person's numbers; a rate or a time that nothing is known of is None."""
+    ready = numbers.videos.get(VideoStatus.READY, 0)
+    tried = ready + sum(count for code, count in numbers.failures.items() if code != FailureCode.CANCELLED)
+    return {
+        "videos": {
+            "total": sum(numbers.videos.values()),
+            **{status.value: numbers.videos.get(status, 0) for status in VideoStatus},
+        },
+        "successRate": round(ready / tried, 4) if tried else None,
+        "failures": dict(sorted(numbers.failures.items())),
+        "processingSeconds": {
+            "median": _nearest_rank(numbers.took, 50),
+            "p90": _nearest_rank(numbers.took, 90),
+        },
+        "storage": {"bytes": numbers.stored_bytes, "videoSeconds": round(numbers.stored_seconds, 3)},
+    }
+
+
+def _nearest_rank(ranked: Sequence[timedelta], percent: int) -> float | None:
+    if not ranked:
+        return None
+    return round(ranked[-(-len(ranked) * percent // 100) - 1].total_seconds(), 3)
 
 
 def timeline_shape(video: Video, entries: Sequence[Entry]) -> Shape:

@@ -114,6 +114,40 @@ class WorkflowHistory(_Shape):
     title: str
 
 
+class VideoCounts(BaseModel):
+    """How many videos are in the gallery, by status."""
+
+    total: int
+    pending: int
+    processing: int
+    ready: int
+    failed: int
+
+
+class ProcessingSeconds(BaseModel):
+    """From the request to ready, of the newest 200 ready videos."""
+
+    median: float | None = None
+    p90: float | None = None
+
+
+class StorageUsed(_Shape):
+    """What the videos' files take, and how long they play."""
+
+    bytes: int
+    video_seconds: float
+
+
+class Statistics(_Shape):
+    """One person's own numbers."""
+
+    videos: VideoCounts
+    success_rate: float | None
+    failures: dict[str, int]
+    processing_seconds: ProcessingSeconds
+    storage: StorageUsed
+
+
 class Workflows(_Shape):
     """One page of history, newest first."""
 

@@ -8,9 +8,10 @@ from fastapi.responses import RedirectResponse, Response
 from services.gateway.cursors import cursor_of, position_of
 from services.gateway.objects import SignedUrls
 from services.gateway.routes.access import Access
-from services.gateway.routes.answers import Deleted, Download, Gallery, Video, Workflows, answers
-from services.gateway.shapes import history_shape, video_shape
+from services.gateway.routes.answers import Deleted, Download, Gallery, Statistics, Video, Workflows, answers
+from services.gateway.shapes import history_shape, numbers_shape, video_shape
 from services.gateway.store.history import History
+from services.gateway.store.tally import Tally
 from services.gateway.store.videos import Videos
 from services.gateway.workflow.lifecycle import Lifecycle
 from shared.access.access_tokens import Identity
@@ -22,8 +23,8 @@ Limit = Annotated[int, Query(ge=1, le=100)]
 Cursor = Annotated[str | None, Query(max_length=200)]
 
 
-def lists_router(videos: Videos, history: History, urls: SignedUrls, access: Access) -> APIRouter:
-    """Return the routes of what there is, page by page, newest first."""
+def lists_router(videos: Videos, history: History, tally: Tally, urls: SignedUrls, access: Access) -> APIRouter:
+    """Return the routes of what there is: page by page, newest first, and in numbers."""
     routes = APIRouter(prefix="/api/video", tags=["videos"])
 
     @routes.get("/gallery", responses=answers(200, Gallery))
@@ -47,6 +48,10 @@ def lists_router(videos: Videos, history: History, urls: SignedUrls, access: Acc
         page = found[:limit]
         more = cursor_of(page[-1]["shelf"].rpartition("_")[2]) if len(found) > limit else None
         return answer({"workflows": [history_shape(entry) for entry in page], "nextCursor": more})
+
+    @routes.get("/statistics", responses=answers(200, Statistics))
+    async def statistics(asking: Annotated[Identity, Depends(access.identity)]) -> Response:
+        return answer(numbers_shape(await tally.of(asking.user_id)))
 
     return routes
 

@@ -6,6 +6,7 @@ from services.gateway.store.catalog import Catalog
 from services.gateway.store.history import History
 from services.gateway.store.receipts import Receipts
 from services.gateway.store.signing_keys import SigningKeys
+from services.gateway.store.tally import Tally
 from services.gateway.store.throttle import Throttle
 from services.gateway.store.timeline import Entries
 from services.gateway.store.videos import Videos
@@ -22,6 +23,7 @@ class Store:
         self.receipt_outbox = runtime.outbox(self.receipt_documents, keep=settings.webhook_memory)
         self.videos = Videos(self.video_documents, self.video_outbox, settings.reannounce_after)
         self.receipts = Receipts(self.receipt_documents, self.receipt_outbox, settings.reannounce_after)
+        self.tally = Tally(self.video_documents)
         self.history = History(database["history"])
         self.timeline = Entries(database["timeline"])
         self.catalog = Catalog(database["catalog"])

@@ -20,7 +20,7 @@ ACTIONS = (
     ("POST", "retry"),
     ("POST", "cancel"),
 )
-LISTS = ("gallery", "history", "avatars", "voices", "topics")
+LISTS = ("gallery", "history", "statistics", "avatars", "voices", "topics")
 
 
 async def ready_video(world: World, person: Person, title: str = "A tour") -> str:
@@ -209,3 +209,40 @@ async def test_history(world: World) -> None:
     assert page["workflows"] == [failed]
     rest = success(await person.client.get("/api/video/history", params={"cursor": page["nextCursor"]}), 200, shape)
     assert rest == {"workflows": [done], "nextCursor": None}
+
+
+STATISTICS = {
+    "videos": {"total": int, "pending": int, "processing": int, "ready": int, "failed": int},
+    "successRate": (int, float, type(None)),
+    "failures": dict,
+    "processingSeconds": {"median?": (int, float), "p90?": (int, float)},
+    "storage": {"bytes": int, "videoSeconds": (int, float)},
+}
+
+
+async def test_statistics_of_somebody_who_has_nothing(world: World) -> None:
+    person = await world.person()
+    data = success(await person.client.get("/api/video/statistics"), 200, STATISTICS)
+    assert data["videos"] == {"total": 0, "pending": 0, "processing": 0, "ready": 0, "failed": 0}
+    assert (data["successRate"], data["failures"]) == (None, {})
+    assert data["processingSeconds"] == {}
+    assert data["storage"] == {"bytes": 0, "videoSeconds": 0}
+
+
+async def test_statistics_count_what_is_in_the_own_gallery(world: World) -> None:
+    ann, ben = await world.person(), await world.person()
+    for _ in range(3):
+        await ready_video(world, ann)
+    await failed_video(world, ann)
+    cancelled, deleted, _ = await ann.ask(), await ready_video(world, ann), await ann.ask()
+    assert (await ann.client.post(f"/api/video/cancel/{cancelled}")).status_code == 202
+    assert (await ann.client.delete(f"/api/video/delete/{deleted}")).status_code == 200
+    await ready_video(world, ben)
+
+    data = success(await ann.client.get("/api/video/statistics"), 200, STATISTICS)
+    assert data["videos"] == {"total": 6, "pending": 1, "processing": 0, "ready": 3, "failed": 2}
+    assert data["failures"] == {"CANCELLED": 1, "WORKFLOW_FAILED": 1}
+    assert data["successRate"] == 0.75
+    assert 0 < data["processingSeconds"]["median"] <= data["processingSeconds"]["p90"]
+    assert data["storage"]["bytes"] == 3 * events.METADATA.size
+    assert data["storage"]["videoSeconds"] == pytest.approx(3 * (events.METADATA.duration or 0))
