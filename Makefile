@@ -40,8 +40,9 @@ format: ## Put the code into the house's format
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-docs: ## Write docs/settings.md anew from the settings classes
+docs: ## Write docs/settings.md and docs/metrics.md anew from the code
 	@$(INSTALL) $(DEV) -- -m deploy.settings_page > docs/settings.md
+	@$(INSTALL) $(DEV) -- -m deploy.metrics_page > docs/metrics.md
 
 bench: ## Take the performance figures
 	@$(INSTALL) $(DEV) -- -m tests.bench $(ARGS)

@@ -1,5 +1,8 @@
 """The metric catalogue: every series any service exposes, with its unit in its name."""
 
+from dataclasses import dataclass
+from typing import Literal
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -8,21 +11,35 @@ SHORT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 LONG = (0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 900, 1200, 1800, 2700, 3600)
 
 
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One entry of the catalogue, for those who ask for it."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    meaning: str
+    labels: tuple[str, ...]
+
+
 class Metrics:
     """The series of one process, in a registry of its own so that several can live in one test."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        self.catalogue: list[Series] = []
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
 
         def counter(name: str, text: str, *labels: str) -> Counter:
+            self.catalogue.append(Series(f"reelway_{name}", "counter", text, labels))
             return Counter(f"reelway_{name}", text, labels, registry=registry)
 
         def gauge(name: str, text: str, *labels: str) -> Gauge:
+            self.catalogue.append(Series(f"reelway_{name}", "gauge", text, labels))
             return Gauge(f"reelway_{name}", text, labels, registry=registry)
 
         def histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...] = SHORT) -> Histogram:
+            self.catalogue.append(Series(f"reelway_{name}", "histogram", text, labels))
             return Histogram(f"reelway_{name}", text, labels, buckets=buckets, registry=registry)
 
         # every service

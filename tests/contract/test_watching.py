@@ -1,0 +1,92 @@
+"""Alerts and dashboards ask for series that exist, and alerts fire when they should: promtool's word."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from shared.wiring.metrics import Metrics
+
+ROOT = Path(__file__).parents[2]
+PROMETHEUS = ROOT / "deploy" / "prometheus"
+DASHBOARDS = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
+SERIES = {series.name: series for series in Metrics().catalogue}
+FROM_PROMETHEUS = {"service", "job", "instance", "le", "alertstate", "alertname"}
+NOT_HERE = "promtool is not here: install the package prometheus"
+
+promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason=NOT_HERE)
+
+
+def run(*arguments: str) -> None:
+    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=60, check=False)  # noqa: S607
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@promtool
+def test_prometheus_takes_its_configuration() -> None:
+    run("check", "config", str(PROMETHEUS / "prometheus.yml"))
+
+
+@promtool
+def test_each_alert_fires_in_its_bad_hour_and_none_in_a_good_one() -> None:
+    run("test", "rules", str(Path(__file__).with_name("alerts.yml")))
+
+
+def board(file: Path) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(file.read_text())
+    return read
+
+
+def questions() -> list[tuple[str, str]]:
+    """Return the name and the PromQL of every alert and every panel."""
+    rules = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"][0]["rules"]
+    asked = [(rule["alert"], rule["expr"]) for rule in rules]
+    for file in DASHBOARDS:
+        panels = board(file)["panels"]
+        asked += [(f"{file.stem}: {panel['title']}", part["expr"]) for panel in panels for part in panel["targets"]]
+    return asked
+
+
+def base_of(name: str) -> str:
+    return re.sub(r"_(bucket|sum|count)$", "", name)
+
+
+@pytest.mark.parametrize(("name", "question"), questions(), ids=lambda value: value[:40])
+def test_only_what_the_catalogue_has_is_asked_for(name: str, question: str) -> None:
+    asked = {base_of(series) for series in re.findall(r"\breelway_\w+", question)}
+    assert asked <= set(SERIES), name
+    labels = {label for series in asked for label in SERIES[series].labels}
+    named = set(re.findall(r"(\w+)(?:=~?|!=)\"", question))
+    for group in re.findall(r"\b(?:by|on) \(([^)]*)\)", question):
+        named |= set(re.findall(r"\w+", group))
+    assert named <= labels | FROM_PROMETHEUS, name
+
+
+@promtool
+def test_every_panel_can_be_asked(tmp_path: Path) -> None:
+    rules = [{"record": f"panel:{number}", "expr": question} for number, (_, question) in enumerate(questions())]
+    (tmp_path / "panels.yml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    run("check", "rules", str(tmp_path / "panels.yml"))
+
+
+@pytest.mark.parametrize("file", DASHBOARDS, ids=lambda file: file.stem)
+def test_a_dashboard_can_be_read(file: Path) -> None:
+    panels = board(file)["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    assert all(panel["description"] for panel in panels)
+    assert {panel["datasource"]["uid"] for panel in panels} == {"prometheus"}
+    places = [panel["gridPos"] for panel in panels]
+    assert all(place["x"] + place["w"] <= 24 for place in places)
+    assert len({(place["x"], place["y"]) for place in places}) == len(places)
+
+
+def test_every_alert_says_what_to_do_and_is_tested() -> None:
+    alerts = re.findall(r"alert: (\w+)", (PROMETHEUS / "alerts.yml").read_text())
+    assert len(alerts) == len(re.findall(r"^ {10}action: \S", (PROMETHEUS / "alerts.yml").read_text(), re.MULTILINE))
+    tests = Path(__file__).with_name("alerts.yml").read_text()
+    assert [alert for alert in alerts if tests.count(alert) != 2] == []
