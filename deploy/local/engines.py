@@ -11,17 +11,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from deploy.local import ready
+from deploy.local import ready, real_engines
 from deploy.local.processes import Program
-from deploy.local.site import MONGO_OPTIONS, REPOSITORY, Site, inherited, n8n_api_key, webhook_secret
-
-
-class EngineMissing(Exception):
-    """An engine's program is not installed; `make up` installs it."""
+from deploy.local.site import MONGO_OPTIONS, REPOSITORY, EngineMissing, Site, inherited, n8n_api_key, webhook_secret
 
 
 def engine(site: Site, name: str) -> Program:
-    """Return the program of an embedded engine of this site. Raises EngineMissing."""
+    """Return the program of an engine of this site, embedded or real. Raises EngineMissing."""
+    if name in site.real:
+        return _REAL[name](site)
     if name.endswith("-db"):
         return _secantus(site, name)
     return _ENGINES[name](site)
@@ -122,6 +120,7 @@ def _workflow(site: Site) -> Program:
     )
 
 
+_REAL: Mapping[str, Callable[[Site], Program]] = {"kafka": real_engines.kafka}
 _ENGINES: Mapping[str, Callable[[Site], Program]] = {"kafka": _tansu, "s3": _juicefs, "workflow": _workflow}
 
 

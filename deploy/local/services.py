@@ -53,7 +53,7 @@ def defaults(site: Site, name: str) -> dict[str, str]:
             "S3_ACCESS_KEY": site.credentials.s3_access_key,
             "S3_SECRET_KEY": site.credentials.s3_secret_key,
         }
-    if "kafka" in site.engines:
+    if "kafka" in site.engines and "kafka" not in site.real:
         settings["KAFKA_IDEMPOTENCE"] = "false"
         settings["KAFKA_FETCH_WAIT"] = str(EMBEDDED_FETCH_SECONDS)
         settings["KAFKA_LEAVE_GROUPS"] = "false"

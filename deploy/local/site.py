@@ -27,6 +27,7 @@ PREFERRED_PORTS: Mapping[str, int] = {
     "media": 8082,
     "notifier": 8083,
     "kafka": 9092,
+    "kafka-controller": 9093,
     "gateway-db": 27017,
     "generator-db": 27018,
     "media-db": 27019,
@@ -35,11 +36,15 @@ PREFERRED_PORTS: Mapping[str, int] = {
     "s3-metrics": 9567,
     "workflow": 5678,
 }
-"""The usual ports. `s3-metrics` is a second one the S3 gateway insists on."""
+"""The usual ports. `s3-metrics` is a second one the S3 gateway insists on, `kafka-controller` one of a real broker."""
 
 MONGO_OPTIONS = "directConnection=true&retryWrites=false&serverMonitoringMode=poll"
 """How clients talk to the embedded MongoDB. It calls itself a replica set; a client must not follow the address in that
 past a proxy. Polling saves a second monitoring connection, which pymongo leaks when a client is closed too soon."""
+
+
+class EngineMissing(Exception):
+    """An engine's program is not installed; the text says what installs it."""
 
 
 def real_address(engine: str, environ: Mapping[str, str]) -> str | None:
@@ -63,6 +68,11 @@ class Site:
     services: tuple[str, ...] = ()
     advertised: Mapping[str, int] = field(default_factory=dict)
     """Ports that others are told for an engine instead of its own: those of a proxy in front of it."""
+
+    @property
+    def real(self) -> frozenset[str]:
+        """Return the engines that are started as the real thing instead of an embedded one: for tests."""
+        return frozenset(filter(None, self.environ.get("REAL_ENGINES", "").split(",")))
 
     def data(self, name: str) -> Path:
         """Return the folder where the engine keeps its data."""

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from deploy.local.checks import check_settings
 from deploy.local.display import Display, make_display
-from deploy.local.engines import EngineMissing
 from deploy.local.ports import PortTaken, choose_ports, last_ports
 from deploy.local.private_file import write_private
 from deploy.local.processes import StartFailed
 from deploy.local.record import StackFile
 from deploy.local.running import AlreadyRunning, sole_owner
-from deploy.local.site import ENGINE_VARIABLES, PREFERRED_PORTS, SERVICES
+from deploy.local.site import ENGINE_VARIABLES, PREFERRED_PORTS, SERVICES, EngineMissing
 from deploy.local.stack import LocalStack
 from deploy.local.supervise import keep_running
 from shared.wiring.environment import WRONG_SETTINGS_EXIT, WrongSettings

@@ -16,9 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploy.local.engines import EngineMissing
 from deploy.local.processes import StartFailed
-from deploy.local.site import REPOSITORY
+from deploy.local.site import REPOSITORY, EngineMissing
 from shared.contracts.wire import iso
 from tests.bench import accept, latency, media, report, sse
 from tests.bench.arena import Options

@@ -11,9 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from deploy.local.engines import EngineMissing
 from deploy.local.processes import StartFailed
-from deploy.local.site import REPOSITORY
+from deploy.local.site import REPOSITORY, EngineMissing
 from tests.chaos import disk, skew
 from tests.chaos.checker import Verdict, check
 from tests.chaos.display import Display

@@ -12,7 +12,7 @@ from deploy.local import ready
 from deploy.local.ports import free_port, free_ports
 from deploy.local.processes import Child, Program
 from deploy.local.services import service
-from deploy.local.site import ENGINE_VARIABLES, SERVICES
+from deploy.local.site import ENGINE_VARIABLES, PREFERRED_PORTS, SERVICES
 from deploy.local.stack import LocalStack
 from tests.chaos.plan import PROXIED, REPLICAS
 from tests.chaos.proxy import Proxy
@@ -31,7 +31,8 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
         "WORKFLOW_FRAME_RATE": "4",
         "WORKFLOW_CALLBACK_TIMEOUT": "PT4S",
     },
-    "gateway": {"REANNOUNCE_AFTER": "3", "REANNOUNCE_MOST": "8"},
+    # Users of chaos log in once: their tokens outlast the run, by a clock that is wrong too.
+    "gateway": {"REANNOUNCE_AFTER": "3", "REANNOUNCE_MOST": "8", "ACCESS_TOKEN_LIFE": "PT12H"},
     "generator": {
         "WORKFLOW_DEADLINE": str(WORKFLOW_DEADLINE),
         "WORKFLOW_DEADLINE_STEP": "10",
@@ -116,7 +117,7 @@ class Arena:
     """
 
     def __init__(self, folder: Path, without: str | None, clock: Mapping[str, str]) -> None:
-        own = free_ports((*SERVICES, *ENGINE_VARIABLES, "s3-metrics"))
+        own = free_ports(PREFERRED_PORTS)
         front = free_ports(PROXIED)
         self.proxies = {name: Proxy(front[name], own[name]) for name in PROXIED}
         self.stack = ChaosStack(folder, without=without, clock=clock, ports=own, front=front)
