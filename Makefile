@@ -8,10 +8,10 @@ INSTALL = exec "$(PYTHON)" -I deploy/local/install.py
 DEV = runtime engines dev
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint format docs bench chaos lock
+.PHONY: help up down test test-engines lint format docs bench chaos lock
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 # exec, so that a SIGTERM which make passes on reaches the stack and not a shell around it.
 up: ## Start Reelway on this machine; Ctrl-C stops it
@@ -24,6 +24,13 @@ down: ## Stop the Reelway that runs elsewhere on this machine
 # Tests of one file share their stack, so they stay together; the longest files come first by their names.
 test: ## Run the tests; ARGS="tests/unit -k name" picks some, WORKERS=0 runs them one after the other
 	@$(INSTALL) $(DEV) -- -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-engines: .cache/kafka ## Run the integration and end-to-end tests against Apache Kafka (takes Java 17 and Maven)
+	@REAL_ENGINES=kafka "$(MAKE)" test ARGS="$(or $(ARGS),tests/integration tests/e2e)"
+
+.cache/kafka: deploy/local/kafka/pom.xml
+	mvn --quiet --batch-mode -Dstyle.color=never --file $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/$@"
+	@touch $@
 
 lint: ## Check style, types, imports and the lock files
 	@$(INSTALL) $(DEV)

@@ -1,4 +1,4 @@
-"""Real engines in the place of embedded ones, for tests: those that REAL_ENGINES names; `make test-engines` fetches them.
+"""Real engines in the place of embedded ones, for tests: those that REAL_ENGINES names. `make test-engines` has them.
 
 Apache Kafka in KRaft mode, one broker that is its own controller: its jars under .cache/kafka, run by the Java on PATH.
 """

@@ -271,6 +271,7 @@ async def test_a_service_that_never_gave_anything_up_has_no_letters(settings: Co
 async def test_where_the_service_has_no_redrive_topic_nothing_is_sent_into_the_void(
     topic: Topic, settings: CommonSettings
 ) -> None:
+    await topic.make("absent.dlq")
     await topic.producer.send_and_wait("absent.dlq", b"", headers=[("dlq_topic", b"t"), ("dlq_partition", b"0")])
     async with LetterBox(settings.kafka_bootstrap_servers, "absent", _refuse) as box:
         (letter,) = await box.select(ALL)

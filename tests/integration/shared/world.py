@@ -29,12 +29,13 @@ class Topic:
         self.servers = servers
         self.producer = AIOKafkaProducer(bootstrap_servers=servers)
 
-    async def make(self) -> None:
+    async def make(self, *others: str) -> None:
+        """Make the topic, the dead letters' one and `others`, as far as they are missing."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.servers)
         await admin.start()
         try:
             dead = dead_letters("media")
-            wanted = {self.spec.name, dead.name} - set(await admin.list_topics())
+            wanted = {self.spec.name, dead.name, *others} - set(await admin.list_topics())
             await admin.create_topics([NewTopic(name, 1, 1) for name in wanted])
         finally:
             await admin.close()
