@@ -76,22 +76,25 @@ class Consumers:
         await self.stop()
 
     async def look_for_silence(self) -> None:
-        """Look, until cancelled, whether they stand still; apart from `renew_silent`, since a broker may not answer."""
+        """Look, until cancelled, whether they stand still; apart from `fell_silent`, since a broker may not answer."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self._standing = await self._backlog.look() if self._started else set()
             self._renewal_due = bool(self._standing)
 
-    async def renew_silent(self) -> None:
-        """Make them anew where messages wait and none is handled, whatever their connections look like."""
+    def fell_silent(self) -> bool:
+        """Return whether messages wait and none is handled, whatever the connections look like: once, till they start.
+
+        Whoever asks makes them anew, and sees to it that no time limit cuts their stop off.
+        """
         if not self._renewal_due:
-            return
+            return False
         log.error("kafka.consumers_stand_still", topics=sorted(self._standing))
         for topic in self._standing:
             self._metrics.consumers_renewed.labels(topic=topic).inc()
-        await self.stop()
+        self._renewal_due = False
         self._backlog.renewed()
-        await self.start()
+        return True
 
 
 async def stops_in_time(client: str, stopping: Coroutine[Any, Any, None]) -> bool:

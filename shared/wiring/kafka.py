@@ -141,8 +141,7 @@ class KafkaLink:
         if await ensure_topics(self._settings):
             return False
         await self._renew_tripwire()
-        await self._consumers.renew_silent()
-        return True
+        return not self._consumers.fell_silent()
 
     async def _connect(self) -> bool:
         self._tripwire = await Tripwire.lay(self._settings.kafka_servers)
