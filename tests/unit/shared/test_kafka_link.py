@@ -69,6 +69,31 @@ async def test_a_client_that_does_not_stop_ends_the_process(monkeypatch: pytest.
             await KafkaLink(NOBODY, "media", METRICS, consumers_of(broker)).run()
 
 
+async def test_no_time_limit_cuts_off_the_stop_of_consumers_that_fell_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is cut off takes itself for stopped, stays in its group, and keeps partitions from the new one."""
+    broker = consumer_broker(NOBODY, "media")
+    silent = consumers_of(broker)
+    silent._renewal_due = True
+    link = KafkaLink(NOBODY, "media", METRICS, silent)
+    stops: list[str] = []
+
+    async def take_long() -> None:
+        stops.append("begun")
+        await asyncio.sleep(0.2)
+        stops.append("ended")
+
+    async def whole(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(kafka, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(kafka, "ensure_topics", whole)
+    monkeypatch.setattr(KafkaLink, "_connected", property(lambda _: True))
+    monkeypatch.setattr(KafkaLink, "_connect", whole)
+    monkeypatch.setattr(broker, "stop", take_long)
+    await link._check()
+    assert stops[:2] == ["begun", "ended"]
+
+
 async def test_where_one_consumer_does_not_start_none_goes_on_starting(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would join its group after the stop, and keep partitions that nobody reads."""
     broker = consumer_broker(NOBODY, "media")
