@@ -8,7 +8,7 @@ from datetime import timedelta
 from shared.contracts.videos import VideoKind
 
 SAMPLE, FEWEST = 200, 5
-SHARE = 0.9
+PERCENT = 90
 FRESH_SECONDS = 60.0
 
 Durations = Callable[[VideoKind, int], Awaitable[Sequence[timedelta]]]
@@ -47,5 +47,9 @@ def percentile(durations: Sequence[timedelta]) -> timedelta | None:
     """Return the duration that nine in ten stay within (nearest rank); None for fewer than FEWEST."""
     if len(durations) < FEWEST:
         return None
-    ranked = sorted(durations)
-    return ranked[max(0, -(-len(ranked) * int(SHARE * 100) // 100) - 1)]
+    return nearest_rank(sorted(durations), PERCENT)
+
+
+def nearest_rank(ranked: Sequence[timedelta], percent: int) -> timedelta:
+    """Return the duration that `percent` of them stay within; they are sorted, and there is one at least."""
+    return ranked[max(0, -(-len(ranked) * percent // 100) - 1)]

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from services.gateway.domain import Accepted, Video
+from services.gateway.forecast import nearest_rank
 from services.gateway.objects import SignedUrls
 from services.gateway.store.tally import Numbers
 from services.gateway.timeline.entry import Entry, sentence
@@ -96,17 +97,17 @@ def numbers_shape(numbers: Numbers) -> Shape:
         "successRate": round(ready / tried, 4) if tried else None,
         "failures": dict(sorted(numbers.failures.items())),
         "processingSeconds": {
-            "median": _nearest_rank(numbers.took, 50),
-            "p90": _nearest_rank(numbers.took, 90),
+            "median": _seconds_within(numbers.took, 50),
+            "p90": _seconds_within(numbers.took, 90),
         },
         "storage": {"bytes": numbers.stored_bytes, "videoSeconds": round(numbers.stored_seconds, 3)},
     }
 
 
-def _nearest_rank(ranked: Sequence[timedelta], percent: int) -> float | None:
+def _seconds_within(ranked: Sequence[timedelta], percent: int) -> float | None:
     if not ranked:
         return None
-    return round(ranked[-(-len(ranked) * percent // 100) - 1].total_seconds(), 3)
+    return round(nearest_rank(ranked, percent).total_seconds(), 3)
 
 
 def timeline_shape(video: Video, entries: Sequence[Entry]) -> Shape:
