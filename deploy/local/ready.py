@@ -10,6 +10,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from deploy.local.processes import NotReady
+from shared.wiring.cancellation import to_its_end
 
 _ANSWER_SECONDS = 2.0
 # A broker that is not there yet is what these checks are for, not news.
@@ -25,7 +26,7 @@ async def kafka(bootstrap_servers: str) -> None:
     except (KafkaError, OSError) as error:
         raise NotReady(f"Kafka: {error}") from error
     finally:
-        await admin.close()
+        await to_its_end(admin.close())
 
 
 async def mongo(url: str) -> None:

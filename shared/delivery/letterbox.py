@@ -15,6 +15,7 @@ from shared.contracts.topics import dead_letters, redrives
 from shared.contracts.wire import Wire
 from shared.delivery.letter import Letter, Letters, Selection
 from shared.delivery.outbox import Publish, PublishError
+from shared.wiring.cancellation import to_its_end
 from shared.wiring.kafka_headers import read_any_header
 
 QUIET_MS = 300
@@ -57,7 +58,7 @@ class LetterBox:
 
     async def __aexit__(self, *_: object) -> None:
         if self._consumer is not None:
-            await self._consumer.stop()
+            await to_its_end(self._consumer.stop())
 
     async def _start_reading(self) -> None:
         """Be given every partition of the topic, without a group."""
@@ -74,7 +75,7 @@ class LetterBox:
                 async with asyncio.timeout(SILENCE_SECONDS):
                     await self._consumer.start()
         except BaseException:
-            await self._consumer.stop()
+            await to_its_end(self._consumer.stop())
             raise
 
     async def select(self, selection: Selection) -> list[Letter]:
@@ -154,7 +155,7 @@ class LetterBox:
             await admin.start()
             return set(await admin.list_topics())
         finally:
-            await admin.close()
+            await to_its_end(admin.close())
 
 
 @contextlib.contextmanager

@@ -6,8 +6,8 @@ and whoever waits for its end with it: a transfer that never finishes, a service
 
 import asyncio
 import sys
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
 
 import pymongo.lock
 
@@ -25,3 +25,17 @@ async def _wait_for(awaitable: Awaitable[T], timeout: float | None) -> T:
     """Return what `awaitable` gives. Raises TimeoutError after `timeout` seconds, once it has been cancelled."""
     async with asyncio.timeout(timeout):
         return await awaitable
+
+
+async def to_its_end(ending: Coroutine[Any, Any, None]) -> None:
+    """Run what must not be cut off; a cancellation meanwhile is raised once it is over, a second one at once.
+
+    Kafka's clients are closed this way: they wait for tasks of theirs that they have cancelled themselves, and take
+    their caller's cancellation for those tasks' own. It is lost, and what they had open stays open.
+    """
+    task = asyncio.ensure_future(ending)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

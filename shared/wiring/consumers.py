@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import structlog
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import LogicSubscriber
@@ -61,14 +62,14 @@ class Consumers:
         self.stuck |= not await stops_in_time("consumers", self._stop_all())
 
     async def _stop_all(self) -> None:
-        """Stop every consumer; one whose fetching broke says so only now, and leaves its connections open."""
+        """Stop every consumer whole; one whose fetching or coordination broke says so only now."""
+        subscribers = [one for one in self._broker.subscribers if isinstance(one, LogicSubscriber)]
+        consumers = [one.consumer for one in subscribers if one.consumer is not None]
         try:
             await self._broker.stop()
         except* KafkaError as errors:
             log.warning("kafka.consumers_broke", errors=repr(errors.exceptions))
-            for subscriber in self._broker.subscribers:
-                if isinstance(subscriber, LogicSubscriber) and subscriber.consumer is not None:
-                    await subscriber.consumer._client.close()
+        await asyncio.gather(*(_end_whole(consumer) for consumer in consumers))
 
     async def stop_for_good(self) -> None:
         """Stop taking messages until the process is started anew."""
@@ -95,6 +96,20 @@ class Consumers:
         self._renewal_due = False
         self._backlog.renewed()
         return True
+
+
+async def _end_whole(consumer: AIOKafkaConsumer) -> None:
+    """End what a stop that broke half way has left: a heartbeat would keep the member in its group for ever."""
+    coordinator, fetcher = consumer._coordinator, consumer._fetcher
+    names = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task", "_reset_committed_task")
+    tasks = [getattr(coordinator, name, None) for name in names]
+    if fetcher is not None:
+        tasks += [fetcher._fetch_task, *fetcher._pending_tasks]
+    left = {task for task in tasks if task is not None and not task.done()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await consumer._client.close()
 
 
 async def stops_in_time(client: str, stopping: Coroutine[Any, Any, None]) -> bool:

@@ -12,6 +12,7 @@ from shared.contracts.cloudevents import Record, encode
 from shared.contracts.events import Event
 from shared.contracts.topics import LARGEST_RECORD_BYTES
 from shared.delivery.outbox import PublishError
+from shared.wiring.cancellation import to_its_end
 from shared.wiring.consumers import ClientStuckError, Consumers, stops_in_time
 from shared.wiring.metrics import Metrics
 from shared.wiring.settings import CommonSettings
@@ -100,7 +101,7 @@ class KafkaLink:
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
-            await self._disconnect()
+            await to_its_end(self._disconnect())
 
     async def _pause(self) -> None:
         """Wait for the next look: a while, or until the tripwire says that a broker is gone."""
@@ -113,14 +114,14 @@ class KafkaLink:
     async def _check(self) -> None:
         """Keep topics and clients whole; after an outage clients are made anew, since old ones may stay silent.
 
-        Stopping has no part in the time limits: a client that is cut off while it stops takes itself for stopped, and
-        stays a member of its group.
+        Nothing cuts off a stop, no time limit and no cancellation: a client to which that happens takes itself for
+        stopped, and stays a member of its group.
         """
         if await self._in_time(self._look_after):
             return
-        await self._disconnect()
+        await to_its_end(self._disconnect())
         if not await self._in_time(self._connect):
-            await self._disconnect()  # also what a connection that came only half way has opened
+            await to_its_end(self._disconnect())  # also what a connection that came only half way has opened
 
     async def _in_time(self, step: Callable[[], Awaitable[bool]]) -> bool:
         """Return what `step` says; False where it fails or takes too long."""

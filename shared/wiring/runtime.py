@@ -23,7 +23,7 @@ from shared.wiring.cancellation import lose_no_cancellation
 from shared.wiring.consumers import Consumers
 from shared.wiring.health import Health
 from shared.wiring.kafka import KafkaLink
-from shared.wiring.kafka_writes import notice_broken_connections
+from shared.wiring.kafka_connections import mend_connections
 from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import Mongo, database_is_away
 from shared.wiring.settings import CommonSettings
@@ -45,7 +45,7 @@ class Runtime:
 
     def __init__(self, service: str, settings: CommonSettings, mongo_url: str) -> None:
         lose_no_cancellation()
-        notice_broken_connections()
+        mend_connections()
         self.service = service
         self._servers = settings.kafka_bootstrap_servers
         self.metrics = Metrics()

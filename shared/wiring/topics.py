@@ -5,6 +5,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from shared.contracts.topics import ALL, TopicSpec
+from shared.wiring.cancellation import to_its_end
 from shared.wiring.settings import CommonSettings
 
 REQUEST_MS = 8_000
@@ -23,7 +24,7 @@ async def ensure_topics(settings: CommonSettings) -> bool:
             await _make(admin, missing, settings.kafka_replication_factor)
         return bool(missing)
     finally:
-        await admin.close()
+        await to_its_end(admin.close())
 
 
 async def _make(admin: AIOKafkaAdminClient, missing: list[TopicSpec], replicas: int) -> None:

@@ -8,13 +8,12 @@ from datetime import timedelta
 
 import pytest
 from aiokafka import AIOKafkaConsumer
-from faststream.kafka.subscriber.usecase import LogicSubscriber
 from pymongo.errors import AutoReconnect
 
 from shared.wiring import consumers, health, kafka, mongo
 from shared.wiring.runtime import Runtime
 from tests.integration.shared.conftest import NewRuntime
-from tests.integration.shared.world import Listener, Topic, created, running
+from tests.integration.shared.world import Listener, Topic, consumer_of, created, running
 from tests.waiting import until
 
 PATIENCE = timedelta(seconds=1)
@@ -27,14 +26,6 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka, "WATCH_SECONDS", 0.1)
     monkeypatch.setattr(mongo, "WATCH_SECONDS", 0.1)
     monkeypatch.setattr(mongo, "SILENT_SECONDS", 0.5)
-
-
-def consumer_of(runtime: Runtime, topic: Topic) -> AIOKafkaConsumer:
-    for subscriber in runtime.consumers.subscribers:
-        if isinstance(subscriber, LogicSubscriber) and subscriber.topic_names_for_subscribe == [topic.spec.name]:
-            assert subscriber.consumer is not None
-            return subscriber.consumer
-    raise AssertionError("nobody listens to it")
 
 
 def silence(consumer: AIOKafkaConsumer) -> None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.record.util import calc_crc32c
+from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from shared.contracts.cloudevents import encode
 from shared.contracts.events import Event, NotificationCreated
@@ -109,6 +110,15 @@ def started(runtime: Runtime) -> AbstractAsyncContextManager[None]:
 
 async def _nothing() -> None:
     return
+
+
+def consumer_of(runtime: Runtime, topic: Topic) -> AIOKafkaConsumer:
+    """Return what a started runtime reads that topic with."""
+    for subscriber in runtime.consumers.subscribers:
+        if isinstance(subscriber, LogicSubscriber) and subscriber.topic_names_for_subscribe == [topic.spec.name]:
+            assert subscriber.consumer is not None
+            return subscriber.consumer
+    raise AssertionError("nobody listens to it")
 
 
 def delivery_of(runtime: Runtime) -> object:

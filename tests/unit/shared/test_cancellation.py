@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import uvloop
 
-from shared.wiring.cancellation import lose_no_cancellation
+from shared.wiring.cancellation import lose_no_cancellation, to_its_end
 
 MOMENTS = 12
 
@@ -58,3 +58,39 @@ async def test_time_that_runs_out_is_a_timeout(seconds: float) -> None:
 async def test_no_time_limit_waits_on() -> None:
     lose_no_cancellation()
     assert await asyncio.wait_for(asyncio.sleep(0, "here"), None) == "here"
+
+
+async def test_what_must_not_be_cut_off_is_over_before_the_cancellation_is_raised() -> None:
+    told, over = asyncio.Event(), asyncio.Event()
+
+    async def close() -> None:
+        await told.wait()
+        over.set()
+
+    closing = asyncio.create_task(to_its_end(close()))
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait({closing}, timeout=0.05)
+    assert not closing.done()
+    told.set()
+    await asyncio.wait({closing})
+    assert closing.cancelled()
+    assert over.is_set()
+
+
+async def test_whoever_is_cancelled_twice_waits_no_more() -> None:
+    closing = asyncio.create_task(to_its_end(asyncio.sleep(60)))
+    for _ in range(2):
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait({closing}, timeout=1)
+    assert closing.cancelled()
+
+
+async def test_what_it_raises_is_raised() -> None:
+    async def fails() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await to_its_end(fails())

@@ -135,7 +135,9 @@ async def test_a_consumer_whose_fetching_broke_is_stopped_all_the_same(monkeypat
         closed.append("client")
 
     subscriber = broker.subscriber("video.assets")
-    subscriber.consumer = cast("AIOKafkaConsumer", SimpleNamespace(_client=SimpleNamespace(close=close)))
+    subscriber.consumer = cast(
+        "AIOKafkaConsumer", SimpleNamespace(_client=SimpleNamespace(close=close), _coordinator=None, _fetcher=None)
+    )
     monkeypatch.setattr(broker, "stop", fails)
     consuming = consumers_of(broker)
     await consuming.stop()

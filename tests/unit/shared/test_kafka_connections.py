@@ -1,4 +1,4 @@
-"""A Kafka connection whose peer is gone raises what aiokafka understands, on both event loops."""
+"""A Kafka connection whose peer is gone raises what aiokafka understands; one that nobody waits for is closed."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.admin import ApiVersionRequest
 
-from shared.wiring.kafka_writes import notice_broken_connections
+from shared.wiring.kafka_connections import mend_connections
 
 
 async def _send_on_a_closed_connection() -> None:
-    notice_broken_connections()
+    mend_connections()
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     async with server:
         connection = AIOKafkaConnection(*server.sockets[0].getsockname()[:2], request_timeout_ms=200)
