@@ -7,9 +7,9 @@ worker has it. Writing a whole new `job` (or removing it) fences off whoever hel
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import structlog
@@ -88,6 +88,13 @@ Room = Callable[[Iterable[Document]], Document]
 """Returns the query of the jobs that may begin beside these documents' jobs, which this process does already."""
 
 
+class _Begun(NamedTuple):
+    """A document whose job is being done here, and what does it."""
+
+    document: Document
+    task: asyncio.Task[None]
+
+
 class Workers:
     """Does the due jobs of one collection with `work`, at most `concurrency` at once in this process.
 
@@ -120,8 +127,7 @@ class Workers:
         self._grace_seconds = grace.total_seconds()
         self._standstill = Standstill(lease)
         self._room = room
-        self._running: dict[object, asyncio.Task[None]] = {}
-        self._documents: dict[object, Document] = {}
+        self._running: dict[object, _Begun] = {}
         self._woken = asyncio.Event()
 
     async def ensure_indexes(self) -> None:
@@ -156,6 +162,10 @@ class Workers:
         self._woken.clear()
 
     @property
+    def _begun(self) -> Iterator[Document]:
+        return (begun.document for begun in self._running.values())
+
+    @property
     def _free(self) -> int:
         return self._concurrency - len(self._running)
 
@@ -163,7 +173,7 @@ class Workers:
         begun = True
         while begun and self._free > 0:
             begun, free = False, self._free
-            due = {"job.dueAt": {"$gte": EPOCH, "$lte": utc_now()}, **self._room(self._documents.values())}
+            due = {"job.dueAt": {"$gte": EPOCH, "$lte": utc_now()}, **self._room(self._begun)}
             found = await self._collection.find(due, {"job": 1}).sort("job.dueAt").limit(free).to_list()
             for document in found:
                 begun |= await self._claim({"_id": document["_id"], "job.dueAt": document["job"]["dueAt"]})
@@ -193,7 +203,7 @@ class Workers:
             "$inc": {"job.tries": 1},
             "$unset": {"job.dueAt": ""},
         }
-        expected = {**expected, **self._room(self._documents.values())}
+        expected = {**expected, **self._room(self._begun)}
         if not (await self._collection.update_one(expected, claim)).modified_count:
             return False
         document = await self._collection.find_one({"_id": expected["_id"], "job.token": token})
@@ -201,14 +211,12 @@ class Workers:
             return False
         lease = Lease(self._collection, document)
         task = asyncio.create_task(self._do(lease))
-        self._running[lease.id] = task
-        self._documents[lease.id] = document
+        self._running[lease.id] = _Begun(document, task)
         task.add_done_callback(lambda _: self._done(lease.id))
         return True
 
     def _done(self, document_id: object) -> None:
         self._running.pop(document_id, None)
-        self._documents.pop(document_id, None)
         self.wake()
 
     async def _do(self, lease: Lease) -> None:
@@ -273,7 +281,7 @@ class Workers:
             await lease.give_back()
 
     async def _stop(self) -> None:
-        tasks = list(self._running.values())
+        tasks = [begun.task for begun in self._running.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=self._grace_seconds)
         for task in tasks:

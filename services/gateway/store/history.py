@@ -7,6 +7,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
 from services.gateway.domain import Rank
+from services.gateway.store.view_documents import shelf_of
 from shared.delivery.outbox import Document
 
 
@@ -52,9 +53,9 @@ class History:
 
     async def page(self, user_id: str, before: str | None, limit: int) -> list[Document]:
         """Return up to `limit` entries of this user, newest video first, older than position `before`."""
-        end = f"{user_id}_{before}" if before else f"{user_id}`"
-        shelf = {"shelf": {"$gte": f"{user_id}_", "$lt": end}}
-        return await self._collection.find(shelf).sort("shelf", -1).limit(limit).to_list()
+        return (
+            await self._collection.find({"shelf": shelf_of(user_id, before)}).sort("shelf", -1).limit(limit).to_list()
+        )
 
 
 def entry_id(video_id: str, attempt: int) -> str:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from pymongo.asynchronous.collection import AsyncCollection
 
+from services.gateway.store.view_documents import shelf_of
 from shared.contracts.videos import VideoStatus
 from shared.delivery.outbox import Document
 
@@ -32,7 +33,7 @@ class Tally:
 
     async def of(self, user_id: str) -> Numbers:
         """Return this user's numbers. Raises PyMongoError."""
-        shelf = {"shelf": {"$gte": f"{user_id}_", "$lt": f"{user_id}`"}}
+        shelf = {"shelf": shelf_of(user_id)}
         groups = {
             "_id": {"status": "$status", "code": "$error.code"},
             "videos": {"$sum": 1},

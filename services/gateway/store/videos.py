@@ -23,7 +23,15 @@ from services.gateway.domain import (
     order_of,
     told_enough,
 )
-from services.gateway.store.view_documents import accepted_of, error_of, slot_of, slots_of, to_document, to_video
+from services.gateway.store.view_documents import (
+    accepted_of,
+    error_of,
+    shelf_of,
+    slot_of,
+    slots_of,
+    to_document,
+    to_video,
+)
 from shared.contracts.events import Event, VideoRetryRequested
 from shared.contracts.videos import VideoKind, VideoStatus
 from shared.contracts.wire import utc_now
@@ -120,8 +128,7 @@ class Videos:
 
     async def page(self, user_id: str, status: VideoStatus | None, before: str | None, limit: int) -> list[Video]:
         """Return up to `limit` videos of this user, newest first, older than position `before`."""
-        end = f"{user_id}_{before}" if before else f"{user_id}`"
-        wanted: Document = {"shelf": {"$gte": f"{user_id}_", "$lt": end}}
+        wanted: Document = {"shelf": shelf_of(user_id, before)}
         if status is not None:
             wanted = {"userId": user_id, "status": status, **wanted}
         found = self._collection.find(wanted).sort("shelf", -1).limit(limit)

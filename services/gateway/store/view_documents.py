@@ -17,6 +17,11 @@ def slots_of(user_id: str) -> Document:
     return {"$gte": f"{user_id}:", "$lt": f"{user_id};"}
 
 
+def shelf_of(user_id: str, before: str | None = None) -> Document:
+    """Return the range that holds every place on this user's shelf, or those older than position `before`."""
+    return {"$gte": f"{user_id}_", "$lt": f"{user_id}_{before}" if before else f"{user_id}`"}
+
+
 def error_of(failure: Failure) -> Document:
     """Return the value of `error`."""
     return asdict(failure)

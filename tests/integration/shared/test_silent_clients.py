@@ -10,6 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from pymongo.errors import AutoReconnect
 
+from shared.contracts.events import NotificationCreated
 from shared.wiring import consumers, health, kafka, mongo
 from shared.wiring.runtime import Runtime
 from tests.integration.shared.conftest import NewRuntime
@@ -60,6 +61,21 @@ async def test_a_consumer_that_fell_silent_is_made_anew(
         await until(lambda: runtime.health.report()["status"] == "ready", "all is well again")
         await until(lambda: value(runtime, "consumer_lag", topic) == 0)
     assert value(runtime, "consumers_renewed_total", topic) == 1
+
+
+async def test_what_waits_is_measured_however_long_the_fetches_wait(new_runtime: NewRuntime, topic: Topic) -> None:
+    """Asked over a consumer's own connection, brokers answer after its fetch: too late where there are many topics."""
+    runtime, may_go_on = new_runtime(kafka_fetch_wait=timedelta(seconds=8)), asyncio.Event()
+
+    async def on_created(event: NotificationCreated) -> None:
+        await may_go_on.wait()
+
+    runtime.inbox.on(topic.spec, on_created)
+    async with running(runtime):
+        await topic.put(created(1))
+        await until(lambda: value(runtime, "consumer_lag", topic) == 1, "it waits for its handler")
+        may_go_on.set()
+        await until(lambda: value(runtime, "consumer_lag", topic) == 0)
 
 
 async def test_a_handler_that_waits_for_the_database_is_left_alone(new_runtime: NewRuntime, topic: Topic) -> None:

@@ -26,7 +26,7 @@ METRICS = Metrics()
 
 
 def consumers_of(broker: KafkaBroker) -> Consumers:
-    return Consumers(broker, Backlog(broker, (), METRICS, timedelta(seconds=1)), METRICS)
+    return Consumers(broker, Backlog(broker, NOBODY.kafka_servers, (), METRICS, timedelta(seconds=1)), METRICS)
 
 
 async def test_a_connection_that_came_only_half_way_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
