@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any, Literal
 
-from shared.contracts.videos import FailureCode, VideoKind, VideoStatus
+from shared.contracts.videos import FailureCode, VideoKind, VideoStatus, may_pass
 
 FOREVER = 10**12
 """The order of a deleted video: above every attempt."""
@@ -148,4 +148,4 @@ def restart_of(video: Video) -> Restart:
         return "workflow"
     if failure.origin == "user":
         return "transfer" if video.result_url else "workflow"
-    return "transfer" if failure.retryable else "workflow"
+    return "transfer" if may_pass(failure.code) else "workflow"

@@ -59,6 +59,6 @@ def disposition(title: str, key: str) -> str:
     """Return the Content-Disposition that saves `key` under a name people recognise (RFC 6266)."""
     suffix = key.rpartition("/")[2].rpartition(".")[2] if "." in key.rpartition("/")[2] else "mp4"
     words = "".join(char if char.isprintable() and char not in '\\/:*?"<>|%;' else " " for char in title).split()
-    name = " ".join(words)[:100].strip(" .") or "video"
+    name = " ".join(words).removesuffix(f".{suffix}")[:100].strip(" .") or "video"
     plain = " ".join(name.encode("ascii", "ignore").decode().split()) or "video"
     return f"attachment; filename=\"{plain}.{suffix}\"; filename*=UTF-8''{quote(f'{name}.{suffix}', safe='')}"

@@ -11,7 +11,7 @@ from services.gateway.store.tally import Numbers
 from services.gateway.timeline.entry import Entry, sentence
 from services.gateway.timeline.standing import standing, why
 from shared.contracts.videos import FailureCode, VideoStatus
-from shared.contracts.wire import iso
+from shared.contracts.wire import iso, utc_now
 from shared.delivery.outbox import Document
 
 ACCEPTED = {
@@ -38,7 +38,8 @@ def accepted_shape(accepted: Accepted) -> Shape:
 def video_shape(video: Video, urls: SignedUrls) -> Shape:
     """Return Video with its stage, attempt, progress and error."""
     failed = video.failure
-    running = video.running
+    expected = video.estimated_completion
+    is_ahead = video.running and expected is not None and expected > utc_now()
     return _present(
         {
             "videoId": video.video_id,
@@ -56,9 +57,7 @@ def video_shape(video: Video, urls: SignedUrls) -> Shape:
             "progress": video.progress,
             "message": video.message,
             "attempt": video.attempt,
-            "estimated_completion": (
-                iso(video.estimated_completion) if running and video.estimated_completion else None
-            ),
+            "estimated_completion": iso(expected) if expected and is_ahead else None,
             "error": (
                 {"code": failed.code, "message": failed.message, "retryable": failed.retryable} if failed else None
             ),

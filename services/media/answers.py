@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from services.media.domain import Attempt, Rank, retryable
+from services.media.domain import Attempt, Rank
 from services.media.store import attempt_of
 from shared.contracts.events import TransferStarted, VideoEvent, VideoFailed, VideoReady, VideoRemoved
 from shared.contracts.naming import naming
-from shared.contracts.videos import FailureCode, VideoMetadata
+from shared.contracts.videos import FailureCode, VideoMetadata, may_pass
 from shared.delivery.outbox import Document
 
 
@@ -29,7 +29,7 @@ def failed(attempt: Attempt, code: FailureCode, message: str) -> VideoFailed:
         title=attempt.title,
         code=code,
         message=message,
-        retryable=retryable(code),
+        retryable=may_pass(code) or not attempt.imported,  # what was rendered is rendered anew
     )
 
 

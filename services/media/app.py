@@ -81,7 +81,12 @@ def build(settings: MediaSettings) -> Service:
         reports,
         _patience(settings),
     )
-    slots = Slots(settings.transfer_concurrency, settings.import_concurrency, settings.imports_per_user)
+    slots = Slots(
+        settings.transfer_concurrency,
+        settings.import_concurrency,
+        settings.imports_per_user,
+        settings.transfer_unreachable_for,
+    )
     workers = runtime.workers(
         database["assets"], jobs.work, concurrency=slots.all, lease=settings.transfer_lease, room=slots.room
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.contracts.videos import FailureCode
+from shared.contracts.videos import FailureCode, may_pass
 
 ORDERS_PER_ATTEMPT = 1000
 DELETED_ORDER = 10**12
@@ -67,7 +67,7 @@ class TransferError(Exception):
 
     def message_for(self, attempt: Attempt) -> str:
         """Return what the owner reads: what happened and what to do. A rendered file's address nobody has chosen."""
-        again = "fetched" if retryable(self.code) else "rendered"
+        again = "fetched" if may_pass(self.code) else "rendered"
         advice = self.advice if attempt.imported else f"Retry to have it {again} again."
         return f"{self.what} {advice}".strip()
 
@@ -96,21 +96,6 @@ class EndsEarlyError(TroubleError):
             "The video file ends too early at its source.",
             "Check that it is complete there, then retry.",
         )
-
-
-_RETRYABLE = frozenset(
-    {
-        FailureCode.SOURCE_UNREACHABLE,
-        FailureCode.SOURCE_INCOMPLETE,
-        FailureCode.TRANSFER_TIMEOUT,
-        FailureCode.CANCELLED,
-    }
-)
-
-
-def retryable(code: FailureCode) -> bool:
-    """Return whether the same file may well arrive when a user retries."""
-    return code in _RETRYABLE
 
 
 # --- keys -------------------------------------------------------------------------------------------------

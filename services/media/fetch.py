@@ -89,9 +89,13 @@ class Fetcher:
         self._tls = ssl.create_default_context()
 
     def get(self, url: str, headers: Mapping[str, str], stop: Stop) -> Response:
-        """Return the answer at the end of all redirects. Raises HopelessError, UnreachableError or StoppedError."""
+        """Return the answer at the end of all redirects, which have the time of one answer in all.
+
+        Raises HopelessError, UnreachableError or StoppedError.
+        """
+        until = time.monotonic() + self._connect_seconds + self._read_seconds
         for _ in range(self._most_redirects + 1):
-            response = self._get_once(self._guard.vet(url), headers, stop)
+            response = self._get_once(self._guard.vet(url), headers, stop, until)
             if response.status not in _REDIRECTS:
                 return response
             location = response.headers.get("Location")
@@ -99,16 +103,16 @@ class Fetcher:
             if not location:
                 what = "The video's server redirects to nowhere."
                 raise HopelessError(FailureCode.SOURCE_REFUSED, what, "Use the address of the file itself.")
-            url = _joined(url, location)
+            url = _joined(url, _as_sent(location))
         what = "The video's address redirects too many times."
         raise HopelessError(FailureCode.SOURCE_REFUSED, what, "Use the address of the file itself.")
 
-    def _get_once(self, place: Destination, headers: Mapping[str, str], stop: Stop) -> Response:
+    def _get_once(self, place: Destination, headers: Mapping[str, str], stop: Stop, until: float) -> Response:
         problem: Exception | None = None
         for address in place.addresses:
             stop.check()
             try:
-                return self._ask(place, address, headers, stop)
+                return self._ask(place, address, headers, stop, until)
             except ssl.SSLCertVerificationError as error:
                 what = "The video's server has no valid certificate."
                 raise HopelessError(FailureCode.SOURCE_REFUSED, what, "Use another address.") from error
@@ -117,14 +121,14 @@ class Fetcher:
         stop.check()
         raise UnreachableError("The video's server can't be reached.", "Check the address, then retry.") from problem
 
-    def _ask(self, place: Destination, address: str, headers: Mapping[str, str], stop: Stop) -> Response:
+    def _ask(self, place: Destination, address: str, headers: Mapping[str, str], stop: Stop, until: float) -> Response:
         with ExitStack() as held:
             connection = http.client.HTTPConnection(place.host, place.port)
             connected = connection.sock = held.enter_context(self._connected(place, address, stop))
             connection.auto_open = 0
             held.enter_context(stop.waking(connected))
             connection.request("GET", place.target, headers={"Host": place.host_header, **_HEADERS, **headers})
-            with limited(connected, self._read_seconds):
+            with limited(connected, min(self._read_seconds, until - time.monotonic())):
                 response = held.enter_context(connection.getresponse())
             return Response(response, connected, Pace(self._slowest, self._read_seconds), held.pop_all())
 
@@ -146,6 +150,14 @@ class Fetcher:
         if place.scheme == "http":
             return plain
         return self._tls.wrap_socket(plain, server_hostname=place.host)
+
+
+def _as_sent(header: str) -> str:
+    """Return a header's value with the UTF-8 that some servers put there, which the parser reads as Latin-1."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 def _joined(url: str, location: str) -> str:

@@ -82,6 +82,11 @@ class Jobs:
         if lease.tries > lease.document.get("triesEnded", 0) + 1:
             self._reports.noted(notes.taken_over(attempt, lease.tries))
         deadline_at = lease.document.get("deadlineAt") or await self._start(lease, attempt)
+        tries = Tries.of(lease.document)
+        if self._patience.ends(tries, imported=attempt.imported, deadline_at=deadline_at, next_try_at=utc_now()):
+            error = _trouble_before(lease.document) or _TIMEOUT
+            await self._endings.fail(lease, attempt, error, notes.came_too_late(attempt, lease.tries))
+            return
         try:
             await self._claim_and_move(lease, attempt, deadline_at)
         except TimeoutError:

@@ -36,6 +36,12 @@ def timed_out(attempt: Attempt, number: int) -> TransferNoted:
     return _note(attempt, f"try:{number}:timed_out", "transfer.timed_out", message, {"try": number}, "error")
 
 
+def came_too_late(attempt: Attempt, number: int) -> TransferNoted:
+    """Return the note of try `number`, for which no time was left when its turn came."""
+    message = f"Try {number} was not begun: the time for storing the file is over."
+    return _note(attempt, f"try:{number}:too_late", "transfer.timed_out", message, {"try": number}, "error")
+
+
 def taken_over(attempt: Attempt, number: int) -> TransferNoted:
     """Return the note of try `number`, begun because nobody ended the one before."""
     message = f"Try {number} takes the place of one that was interrupted on our side."

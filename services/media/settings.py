@@ -48,7 +48,7 @@ class MediaSettings(StorageSettings):
         description="How long a source may stay silent, or take for its headers, before it counts as broken.",
     )
     fetch_slowest: int = Field(
-        default=4096,
+        default=16_384,
         ge=0,
         description="Bytes a second; a source slower than that all along FETCH_READ_TIMEOUT is broken.",
     )

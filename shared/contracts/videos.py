@@ -37,6 +37,21 @@ class FailureCode(StrEnum):
     TRANSFER_TIMEOUT = "TRANSFER_TIMEOUT"
 
 
+_PASSING = frozenset(
+    {
+        FailureCode.SOURCE_UNREACHABLE,
+        FailureCode.SOURCE_INCOMPLETE,
+        FailureCode.TRANSFER_TIMEOUT,
+        FailureCode.CANCELLED,
+    }
+)
+
+
+def may_pass(code: str) -> bool:
+    """Return whether the same file may well arrive after all: else it has to be another one."""
+    return code in _PASSING
+
+
 class VideoMetadata(Wire):
     """What was measured on the stored file: size in bytes, duration in seconds, pixels, sha256 in hex."""
 

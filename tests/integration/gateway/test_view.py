@@ -45,6 +45,13 @@ async def test_the_stages_of_a_life(world: World) -> None:
     assert not {"progress", "error", "estimated_completion"} & set(video)
 
 
+async def test_an_estimate_that_is_past_is_not_told(world: World) -> None:
+    person = await world.person()
+    video_id = await person.ask()
+    await world.publish(events.started(video_id, kind="create", estimated_completion="2025-01-02T03:04:05Z"))
+    assert "estimated_completion" not in await person.sees(video_id, stage="rendering")
+
+
 async def test_an_uncertain_start_is_explained_until_it_is_certain(world: World) -> None:
     person = await world.person()
     video_id = await person.ask()

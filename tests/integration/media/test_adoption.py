@@ -68,7 +68,7 @@ async def test_what_is_not_the_owners_is_refused(world: World, key: str) -> None
     video_id = video_of(me)
     await world.complete(video_id, s3_key=key.format(me=me, other=other))
     failed = await world.event(VideoFailed, video_id)
-    assert (failed.code, failed.retryable) == ("OBJECT_REFUSED", False)
+    assert (failed.code, failed.retryable) == ("OBJECT_REFUSED", True)
     assert await world.content(others_key) == video()
 
 

@@ -11,17 +11,10 @@ from deploy.local.ports import free_port
 from shared.contracts.events import TransferProgressed, TransferStarted, VideoFailed, VideoReady, VideoRemoved
 from tests.driving import eventually
 from tests.integration.media.file_server import File
-from tests.integration.media.world import BUCKET, World, new_user, video_of
+from tests.integration.media.world import BUCKET, SLOW_BYTES, World, new_user, slow, video_of
 from tests.media_files import padded, video
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-SIZE = 6_000_000
-
-
-def slow(**changes: Any) -> File:
-    """Return a file that takes some ten seconds unless it is made quicker."""
-    return File(padded(video(), SIZE), pause_seconds=0.05, **changes)
 
 
 async def under_way(world: World, name: str, file: File | None = None) -> str:
@@ -68,30 +61,6 @@ async def test_a_stalled_source_does_not_hold_up_a_cancel(world: World) -> None:
         return "job" not in await world.asset(video_id)
 
     await eventually(job_done, "the erase job, which waits for the transfer to stop", seconds=3)
-
-
-async def test_slow_imports_of_one_user_hold_up_nobody_else(world: World) -> None:
-    greedy, url = new_user(), world.files.serve("greedy", slow())
-    world.files.files["greedy"].pause_seconds = 1.0
-    slow_ones = []
-    for _ in range(8):
-        slow_ones.append(await world.import_from(url, greedy))
-        await asyncio.sleep(0.002)  # an id is made of its millisecond
-
-    async def both_places_taken() -> bool:
-        return sum(bool(world.told(video_id)) for video_id in slow_ones) == 2
-
-    await eventually(both_places_taken, "two of them begin")
-    rendered = video_of(greedy)
-    await world.complete(rendered, video_url=world.files.serve("rendered", File(video())))
-    imported = await world.import_from(world.files.serve("quick", File(video())))
-    await world.event(VideoReady, rendered)
-    await world.event(VideoReady, imported)
-    assert await both_places_taken()
-    for video_id in slow_ones:
-        await world.delete(video_id)
-    for video_id in slow_ones:
-        await world.event(VideoRemoved, video_id)
 
 
 async def test_a_cancel_of_what_is_not_here_yet_keeps_it_out(world: World) -> None:
@@ -149,7 +118,7 @@ async def test_a_killed_service_goes_on_where_it_was(world: World) -> None:
     world.files.files["killed"].pause_seconds = 0.0
     await world.stack.start("media")
     ready = await bucket_agrees(world, video_id)
-    assert ready.metadata.size == SIZE
+    assert ready.metadata.size == SLOW_BYTES
     assert world.told(video_id) == ["TransferStarted", "VideoReady"]
 
 

@@ -25,9 +25,11 @@ from shared.contracts.events import (
     event_id,
 )
 from tests.driving import eventually
-from tests.integration.media.file_server import FileServer
+from tests.integration.media.file_server import File, FileServer
+from tests.media_files import padded, video
 
 BUCKET = "reelway"
+SLOW_BYTES = 6_000_000
 WATCHED = (topics.VIDEO_ASSETS.name,)
 
 SomeEvent = TypeVar("SomeEvent", bound=Event)
@@ -39,6 +41,11 @@ def new_user() -> str:
 
 def video_of(user_id: str) -> str:
     return f"{user_id}_{time.time_ns() // 1_000_000}"
+
+
+def slow(**changes: Any) -> File:
+    """Return a file that takes some ten seconds unless it is made quicker."""
+    return File(padded(video(), SLOW_BYTES), pause_seconds=0.05, **changes)
 
 
 class World:

@@ -38,11 +38,15 @@ def test_ready_comes_after_failed_and_never_after_cancelled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("origin", "retryable", "restart"),
-    [("workflow", True, "workflow"), ("transfer", True, "transfer"), ("transfer", False, "workflow")],
+    ("origin", "code", "restart"),
+    [
+        ("workflow", "WORKFLOW_FAILED", "workflow"),
+        ("transfer", "SOURCE_UNREACHABLE", "transfer"),
+        ("transfer", "NOT_A_VIDEO", "workflow"),
+    ],
 )
-def test_a_retry_starts_where_it_failed(origin: Any, retryable: bool, restart: str) -> None:
-    failure = Failure("X", "It broke.", retryable, origin)
+def test_a_retry_starts_where_it_failed(origin: Any, code: str, restart: str) -> None:
+    failure = Failure(code, "It broke.", retryable=True, origin=origin)
     assert restart_of(failed(failure=failure, result_url="http://n8n.test/a.mp4")) == restart
 
 

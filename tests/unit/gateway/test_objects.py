@@ -51,6 +51,7 @@ def test_an_address_that_is_none(endpoint: str) -> None:
         ("東京", "video.mp4", "%E6%9D%B1%E4%BA%AC.mp4"),
         ("line\r\nSet-Cookie: a", "line Set-Cookie a.mp4", "line%20Set-Cookie%20a.mp4"),
         ("...", "video.mp4", "video.mp4"),
+        ("tour.mp4", "tour.mp4", "tour.mp4"),
         ("x" * 300, f"{'x' * 100}.mp4", f"{'x' * 100}.mp4"),
     ],
 )

@@ -4,7 +4,7 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -14,6 +14,7 @@ from services.media.guard import Guard
 from services.media.stopping import Stop
 
 READ_SECONDS = 0.4
+CONNECT_SECONDS = 0.6
 DRIP_SECONDS = 0.05
 LONGEST_SECONDS = 10 * READ_SECONDS
 
@@ -48,9 +49,13 @@ def drip(server: socket.socket, first: bytes, then: bytes) -> None:
             return  # cut off, as it should be
 
 
-def fetcher(slowest: int = 4096) -> Fetcher:
+def fetcher(slowest: int = 4096, read_seconds: float = READ_SECONDS) -> Fetcher:
     return Fetcher(
-        Guard(("127.0.0.0/8",), ()), connect_seconds=2, read_seconds=READ_SECONDS, slowest=slowest, most_redirects=0
+        Guard(("127.0.0.0/8",), ()),
+        connect_seconds=CONNECT_SECONDS,
+        read_seconds=read_seconds,
+        slowest=slowest,
+        most_redirects=5,
     )
 
 
@@ -92,17 +97,57 @@ def test_every_window_counts_for_itself() -> None:
         pace.add(999, 10)
 
 
-def test_a_redirect_to_nowhere_is_not_tried_again(server: socket.socket) -> None:
-    def redirect() -> None:
-        connection, _ = server.accept()
-        with connection:
-            connection.recv(4096)
-            connection.sendall(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n")
+def redirect(server: socket.socket, asked: list[bytes], locations: list[bytes], after_seconds: float) -> None:
+    """Answer one request after the other with a redirect, and then with a file."""
+    for location in (*locations, b""):
+        try:
+            connection, _ = server.accept()
+            with connection:
+                asked.append(connection.recv(4096).partition(b"\r\n")[0])
+                time.sleep(after_seconds)
+                status = b"HTTP/1.1 302 Found\r\nLocation: " + location if location else b"HTTP/1.1 200 OK"
+                connection.sendall(status + b"\r\nContent-Length: 0\r\n\r\n")
+        except OSError:
+            return  # cut off
 
-    answering = threading.Thread(target=redirect)
-    answering.start()
-    try:
-        with pytest.raises(HopelessError, match="redirects to nowhere"):
-            fetcher().get(url_of(server), {}, Stop())
-    finally:
-        answering.join()
+
+@pytest.fixture
+def redirected(server: socket.socket) -> Iterator[Callable[..., list[bytes]]]:
+    """Has redirects answered to these locations, and returns the list that the requests' first lines come to."""
+    threads = []
+
+    def begin(*locations: bytes, after_seconds: float = 0.0) -> list[bytes]:
+        asked: list[bytes] = []
+        threads.append(threading.Thread(target=redirect, args=(server, asked, list(locations), after_seconds)))
+        threads[0].start()
+        return asked
+
+    yield begin
+    server.shutdown(socket.SHUT_RDWR)
+    threads[0].join()
+
+
+def test_a_redirect_is_read_as_the_utf_8_that_it_was_sent_in(
+    server: socket.socket, redirected: Callable[..., list[bytes]]
+) -> None:
+    asked = redirected("/é文.mp4".encode(), b"/\xe9.mp4")
+    fetcher().get(url_of(server), {}, Stop()).close()
+    assert asked[1:] == [b"GET /%C3%A9%E6%96%87.mp4 HTTP/1.1", b"GET /%C3%A9.mp4 HTTP/1.1"]
+
+
+def test_all_redirects_together_have_the_time_of_one_answer(
+    server: socket.socket, redirected: Callable[..., list[bytes]]
+) -> None:
+    asked = redirected(*[b"/next"] * 5, after_seconds=CONNECT_SECONDS)
+    with pytest.raises(UnreachableError):
+        fetcher(read_seconds=1.5 * CONNECT_SECONDS).get(url_of(server), {}, Stop())
+    assert len(asked) == 3
+
+
+def test_a_redirect_to_nowhere_is_not_tried_again(
+    server: socket.socket, redirected: Callable[..., list[bytes]]
+) -> None:
+    asked = redirected(b" ")
+    with pytest.raises(HopelessError, match="redirects to nowhere"):
+        fetcher().get(url_of(server), {}, Stop())
+    assert len(asked) == 1

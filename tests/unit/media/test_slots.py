@@ -1,12 +1,15 @@
 """Which jobs may begin beside those under way."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from services.media.slots import Slots
+from shared.contracts.wire import utc_now
 
-SLOTS = Slots(transfers=4, imports=3, imports_per_user=2)
+SLOTS = Slots(transfers=4, imports=3, imports_per_user=2, unreachable_for=timedelta(minutes=5))
+LONG_AGO, SOON = utc_now() - timedelta(minutes=6), utc_now() + timedelta(minutes=6)
 RENDERED: dict[str, Any] = {"imported": False}
 ERASED: dict[str, Any] = {"job": {"kind": "erase"}}
 
@@ -30,6 +33,10 @@ def fits(query: dict[str, Any], document: dict[str, Any]) -> bool:
                 continue
             case {"$nin": others} if value not in others:
                 continue
+            case {"$gt": after, "$lte": before} if value is not None and after < value <= before:
+                continue
+            case bool() if value is wanted:
+                continue
             case str() if value == wanted:
                 continue
         return False
@@ -51,6 +58,11 @@ def fits(query: dict[str, Any], document: dict[str, Any]) -> bool:
         ([asset(**RENDERED)] * 4, asset("ben", **RENDERED), False),
         ([asset(**RENDERED)] * 4, asset(**ERASED), True),
         ([asset(**ERASED)] * 4, asset(), True),
+        ([asset(), asset()], asset(unreachableSince=LONG_AGO), True),
+        ([asset(), asset()], asset(unreachableSince=utc_now()), False),
+        ([asset(**RENDERED)] * 4, asset(unreachableSince=LONG_AGO, **RENDERED), False),
+        ([asset(**RENDERED)] * 4, asset(deadlineAt=LONG_AGO, **RENDERED), True),
+        ([asset(**RENDERED)] * 4, asset(deadlineAt=SOON, **RENDERED), False),
     ],
 )
 def test_room(running: list[dict[str, Any]], next_one: dict[str, Any], may_begin: bool) -> None:
