@@ -22,8 +22,8 @@ class VideoSource:
     """The bytes at a URL, in order. `size_bytes` is None where the server does not say; `resumes` counts the breaks.
 
     A connection that breaks is resumed by Range where the server vouches that the file is still the same one
-    (strong ETag or Last-Modified) and the last bytes that were read come again just so: no two versions are joined unawares.
-    Blocks: for threads only.
+    (strong ETag or Last-Modified) and the last bytes that were read come again just so: no two versions are joined
+    unawares. Blocks: for threads only.
     """
 
     def __init__(self, fetcher: Fetcher, url: str, *, most_bytes: int, stop: Stop) -> None:
