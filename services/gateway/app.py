@@ -148,7 +148,7 @@ def _reannounce(parts: _Parts) -> None:
         (store.video_documents, store.video_outbox, unanswered_video),
         (store.receipt_documents, store.receipt_outbox, unanswered_receipt),
     ):
-        asking = Reannouncing(outbox, unanswered, runtime.metrics, first=first, most=most)
+        asking = Reannouncing(outbox, unanswered, runtime.metrics, runtime.backlog.behind, first=first, most=most)
         poll_every = min(REANNOUNCE_POLL, first / 2)
         runtime.workers(documents, asking.work, concurrency=4, lease=REANNOUNCE_LEASE, poll_every=poll_every)
 

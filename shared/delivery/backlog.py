@@ -1,4 +1,4 @@
-"""What waits in the consumer groups, and whether anything of it is handled at all.
+"""What waits in the consumer groups, since when, and whether anything of it is handled at all.
 
 A consumer can fall silent while its connections and heartbeats look well: after an outage of the whole cluster, or
 where a member of the group has partitions and does not read them. What tells is that messages
@@ -8,9 +8,10 @@ wait and the group does not move on.
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Container, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -25,6 +26,15 @@ LOOK_SECONDS = 10.0
 ANSWER_SECONDS = 5.0
 POSITION_SECONDS = 1.0
 MOST_DOUBLINGS = 5
+UNKNOWN_AFTER_SECONDS = 3 * LOOK_SECONDS
+MOST_LOOKS = 1000
+
+
+class Seen(NamedTuple):
+    """Where each partition ends, and how far those are handled that got something since all of it was."""
+
+    ends: Offsets
+    handled: Offsets
 
 
 class Backlog:
@@ -55,18 +65,49 @@ class Backlog:
         self._renewals = 0
         self._standstill = Standstill(patience, clock)
         self._caught_up: Offsets = {}
+        self._looks: deque[tuple[float, Offsets]] = deque(maxlen=MOST_LOOKS)
+        self._looked_at = self._all_heard_until = clock()
 
     async def look(self) -> set[str]:
         """Measure, and return the topics that stand still."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                waiting = await self._waiting()
+                seen = await self._see()
         except (KafkaError, OSError, TimeoutError):
             return set()
+        self._note(seen)
+        waiting = {
+            partition: handled
+            for partition, handled in seen.handled.items()
+            if handled < seen.ends[partition] and partition.topic not in self._at_hand
+        }
         self._standstill.keep_only(waiting)
         if not waiting and self._renewals:
             self._be_patient(renewals=0)
         return {partition.topic for partition, done in waiting.items() if self._standstill.stands(partition, done)}
+
+    def behind(self) -> timedelta:
+        """Return since when there may be messages that were not handled yet; nothing where that is not known."""
+        now = self._clock()
+        if now - self._looked_at > UNKNOWN_AFTER_SECONDS:
+            return timedelta(0)
+        return timedelta(seconds=now - self._all_heard_until)
+
+    def _note(self, seen: Seen) -> None:
+        """Learn until when all is handled: up to the newest look whose ends have been reached, or forgotten."""
+        now = self._looked_at = self._clock()
+        reached = dict(seen.ends) | seen.handled
+        while self._looks:
+            at, ends = self._looks[0]
+            if any(reached.get(partition, end) < end <= seen.ends.get(partition, 0) for partition, end in ends.items()):
+                break
+            self._all_heard_until = at
+            self._looks.popleft()
+        self._looks.append((now, seen.ends))
+        self._caught_up = {partition: end for partition, end in seen.ends.items() if reached[partition] >= end}
+        for topic in {partition.topic for partition in seen.ends}:
+            lag = sum(seen.ends[partition] - done for partition, done in reached.items() if partition.topic == topic)
+            self._metrics.consumer_lag.labels(topic=topic).set(lag)
 
     def renewed(self) -> None:
         """Note that the consumers were made anew: they have their time before they stand still again."""
@@ -80,23 +121,12 @@ class Backlog:
     def _subscribers(self) -> list[LogicSubscriber[Any]]:
         return [one for one in self._consumers.subscribers if isinstance(one, LogicSubscriber)]
 
-    async def _waiting(self) -> Offsets:
-        """Return how far the partitions are handled in which something waits that is not at hand."""
+    async def _see(self) -> Seen:
         topics = {topic for subscriber in self._subscribers for topic in subscriber.topic_names_for_subscribe}
         async with Brokers(self._servers) as brokers:
             ends = await brokers.ends(topics)
-            moved_on = {partition: end for partition, end in ends.items() if end != self._caught_up.get(partition, 0)}
-            handled = await self._handled(brokers, moved_on)
-        lag = {partition: end - handled[partition] for partition, end in moved_on.items()}
-        self._caught_up |= {partition: end for partition, end in moved_on.items() if lag[partition] <= 0}
-        for topic in topics:
-            waiting = sum(count for partition, count in lag.items() if partition.topic == topic)
-            self._metrics.consumer_lag.labels(topic=topic).set(waiting)
-        return {
-            partition: handled[partition]
-            for partition, count in lag.items()
-            if count > 0 and partition.topic not in self._at_hand
-        }
+            moved_on = [partition for partition, end in ends.items() if end != self._caught_up.get(partition, 0)]
+            return Seen(ends, await self._handled(brokers, moved_on))
 
     async def _handled(self, brokers: Brokers, partitions: Collection[TopicPartition]) -> Offsets:
         """Return how far each is handled: committed by any member of the group; without a group, read here."""

@@ -54,8 +54,8 @@ class Runtime:
         self.consumers = consumer_broker(settings, service)
         self.streak = Streak(settings.dead_letters_in_a_row, self.metrics)
         at_hand: Counter[str] = Counter()
-        backlog = Backlog(self.consumers, settings.kafka_servers, at_hand, self.metrics, settings.kafka_standstill)
-        self._consuming = Consumers(self.consumers, backlog, self.metrics)
+        self.backlog = Backlog(self.consumers, settings.kafka_servers, at_hand, self.metrics, settings.kafka_standstill)
+        self._consuming = Consumers(self.consumers, self.backlog, self.metrics)
         self.kafka = KafkaLink(settings, service, self.metrics, self._consuming)
         self.consumers.add_middleware(
             DeliveryMiddleware(service, self.kafka.publish, self.metrics, self.streak, self.mongo.takes_writes, at_hand)

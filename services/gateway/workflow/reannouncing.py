@@ -22,18 +22,32 @@ from shared.wiring.tracing import enter_trace
 Unanswered = Callable[[Document], Sequence[Event]]
 """Returns the events that a document still waits for an answer to, none where it has one."""
 
+FAR_BEHIND = timedelta(seconds=30)
+
 log = structlog.get_logger(__name__)
 
 
 class Reannouncing:
-    """The jobs `reannounce` of one collection; waits from `first` to `most` lie between two times of asking."""
+    """The jobs `reannounce` of one collection; waits from `first` to `most` lie between two times of asking.
+
+    While this service is `behind` with what it is told, nothing is asked: the answers may well wait to be heard, and
+    each time of asking makes more of them.
+    """
 
     def __init__(
-        self, outbox: Outbox, unanswered: Unanswered, metrics: Metrics, *, first: timedelta, most: timedelta
+        self,
+        outbox: Outbox,
+        unanswered: Unanswered,
+        metrics: Metrics,
+        behind: Callable[[], timedelta],
+        *,
+        first: timedelta,
+        most: timedelta,
     ) -> None:
         self._outbox = outbox
         self._unanswered = unanswered
         self._metrics = metrics
+        self._behind = behind
         self._first = first
         self._most = most
 
@@ -43,8 +57,8 @@ class Reannouncing:
         wait = backoff(lease.tries, first=self._first, most=self._most)
         if not events:
             await lease.finish()
-        elif "outboxAt" in lease.document:
-            await lease.again(wait)  # not even the last time of asking has been published
+        elif "outboxAt" in lease.document or self._behind() > FAR_BEHIND:
+            await lease.again(wait)  # the last time of asking has not been published, or its answer not heard
         else:
             enter_trace(lease.document.get("traceparent"))
             await lease.again(wait, self._outbox.carry({}, *events))

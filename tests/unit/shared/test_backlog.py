@@ -6,7 +6,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
-from shared.delivery.backlog import LOOK_SECONDS, Backlog
+from shared.delivery.backlog import LOOK_SECONDS, UNKNOWN_AFTER_SECONDS, Backlog, Seen
 from shared.delivery.inbox import consumer_broker
 from shared.delivery.offsets import Offsets
 from shared.wiring.metrics import Metrics
@@ -23,6 +23,7 @@ class Watched(Backlog):
     def __init__(self) -> None:
         self.now = 0.0
         self.waiting: Offsets = {}
+        self.ends: Offsets = {}
         self.failure: Exception | None = None
         super().__init__(
             consumer_broker(NOBODY, "media"),
@@ -33,10 +34,11 @@ class Watched(Backlog):
             lambda: self.now,
         )
 
-    async def _waiting(self) -> Offsets:
+    async def _see(self) -> Seen:
         if self.failure is not None:
             raise self.failure
-        return self.waiting
+        ends = {partition: handled + 1 for partition, handled in self.waiting.items()} | self.ends
+        return Seen(ends, self.waiting)
 
     async def after(self, seconds: float) -> set[str]:
         self.now += seconds
@@ -97,3 +99,28 @@ async def test_brokers_that_do_not_answer_say_nothing_about_the_consumers(backlo
     backlog.failure, backlog.waiting = None, {ONE: 8}
     assert await backlog.after(LOOK_SECONDS) == set()
     assert await backlog.seconds_until_standing() == PATIENCE
+
+
+async def behind(backlog: Watched, handled: int, end: int) -> float:
+    """Return how far behind it is after one more look, which sees that."""
+    backlog.waiting, backlog.ends = {ONE: handled}, {ONE: end}
+    await backlog.after(LOOK_SECONDS)
+    return backlog.behind().total_seconds()
+
+
+async def test_it_is_behind_since_the_newest_look_whose_messages_are_all_handled(backlog: Watched) -> None:
+    seen = [(0, 10), (5, 20), (10, 30), (29, 40), (40, 40)]
+    assert [await behind(backlog, *one) for one in seen] == [10, 20, 20, 20, 10]
+
+
+async def test_where_brokers_forget_everything_nothing_of_it_is_waited_for(backlog: Watched) -> None:
+    assert [await behind(backlog, *one) for one in [(5, 20), (6, 30), (0, 3), (3, 3)]] == [10, 20, 10, 10]
+
+
+async def test_where_nothing_is_known_nobody_is_behind(backlog: Watched) -> None:
+    for _ in range(5):
+        await behind(backlog, 1, 9)
+    assert backlog.behind() > timedelta(seconds=UNKNOWN_AFTER_SECONDS)
+    backlog.failure = KafkaTimeoutError()
+    await backlog.after(UNKNOWN_AFTER_SECONDS + 1)
+    assert backlog.behind() == timedelta(0)
