@@ -21,6 +21,7 @@ READ_BYTES = 1024 * 1024
 URL_LIFE = timedelta(hours=6)
 
 _MISSING = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound", "NoSuchUpload"})
+_UNLISTED = frozenset({"AccessDenied", "MethodNotAllowed", "NotImplemented"})
 _USABLE = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 
 
@@ -60,6 +61,9 @@ class Objects(Protocol):
 
     def erase(self, key: str) -> None:
         """Delete an object; one that does not exist is fine."""
+
+    def uploads_to(self, key: str) -> list[str]:
+        """Return the ids of unfinished uploads, also of one whose id never arrived here."""
 
     def abort_upload(self, key: str, upload_id: str) -> None:
         """Drop the parts of an unfinished upload; one that does not exist is fine."""
@@ -136,6 +140,17 @@ class S3Objects:
         """Delete an object; one that does not exist is fine."""
         with contextlib.suppress(ObjectMissingError), _translated():
             self._client.remove_object(self._bucket, key)
+
+    def uploads_to(self, key: str) -> list[str]:
+        """Return the ids of unfinished uploads, none where the storage lists no uploads or not for us."""
+        with _translated():
+            try:
+                found = self._client._list_multipart_uploads(self._bucket, prefix=key)
+            except S3Error as error:
+                if error.code in _UNLISTED:
+                    return []
+                raise
+        return [str(upload.upload_id) for upload in found.uploads if upload.object_name == key]
 
     def abort_upload(self, key: str, upload_id: str) -> None:
         """Drop the parts of an unfinished upload; one that does not exist is fine."""

@@ -89,7 +89,8 @@ class Sweeper:
             self._metrics.objects_swept.inc()
 
     def _erase_objects(self, claim: Claim) -> None:
-        if claim.upload_id:
-            self._objects.abort_upload(claim.key, claim.upload_id)
+        known = {claim.upload_id} if claim.upload_id else set()
+        for upload_id in known.union(self._objects.uploads_to(claim.key)):
+            self._objects.abort_upload(claim.key, upload_id)
         self._objects.erase(claim.key)
         self._objects.erase(poster_key(claim.key))

@@ -144,6 +144,16 @@ async def test_a_killed_upload_of_unknown_length_leaves_no_parts(world: World) -
     await eventually(no_parts, "no upload left open")
 
 
+async def test_an_upload_whose_id_never_arrived_goes_with_its_video(world: World) -> None:
+    video_id = await world.import_from(world.files.serve("id-lost", File(video())))
+    key = (await world.event(VideoReady, video_id)).s3_key
+    await asyncio.to_thread(world.bucket._create_multipart_upload, BUCKET, key, {})
+    await world.delete(video_id)
+    await world.event(VideoRemoved, video_id)
+    uploads = await asyncio.to_thread(world.bucket._list_multipart_uploads, BUCKET, prefix=key)
+    assert [upload.object_name for upload in uploads.uploads] == []
+
+
 async def _parts_of(world: World, key: str, upload_id: str) -> list[Any]:
     try:
         return list((await asyncio.to_thread(world.bucket._list_parts, BUCKET, key, upload_id)).parts)

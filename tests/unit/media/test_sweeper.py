@@ -37,18 +37,27 @@ class FakeAssets:
 
 
 class FakeObjects:
-    """A bucket that refuses to delete one object."""
+    """A bucket that refuses to delete one object, with an upload to another that nobody was told the id of."""
+
+    def __init__(self) -> None:
+        self.uploads = {"lost.mp4": ["never-told"]}
+
+    def uploads_to(self, key: str) -> list[str]:
+        return self.uploads.get(key, [])
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
+        self.uploads[key].remove(upload_id)
 
     def erase(self, key: str) -> None:
         if key == "stuck.mp4":
             raise StorageAwayError("AccessDenied")
 
 
-def sweeper_of(claims: FakeClaims) -> Sweeper:
+def sweeper_of(claims: FakeClaims, objects: FakeObjects | None = None) -> Sweeper:
     return Sweeper(
         cast("Assets", FakeAssets()),
         cast("Claims", claims),
-        cast("Objects", FakeObjects()),
+        cast("Objects", objects or FakeObjects()),
         Metrics(),
         every=timedelta(seconds=1),
         forget_after=timedelta(hours=1),
@@ -80,3 +89,10 @@ async def test_a_lost_key_is_forgotten_once_no_write_can_follow() -> None:
     claims = FakeClaims("lost.mp4", age=timedelta(hours=1))
     await sweeper_of(claims).sweep()
     assert claims.sweep_at == {}
+
+
+async def test_an_upload_whose_id_never_arrived_is_ended_too() -> None:
+    """Seen where the storage's answer to its beginning was cut off."""
+    objects = FakeObjects()
+    await sweeper_of(FakeClaims("lost.mp4"), objects).sweep()
+    assert objects.uploads == {"lost.mp4": []}
