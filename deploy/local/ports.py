@@ -3,12 +3,16 @@
 import json
 import random
 import socket
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
-_FIRST, _LAST = 15_000, 32_000
+_FIRST, _LAST, _BLOCK = 15_000, 32_000, 250
+
+_reserved = ExitStack()
 
 
 class PortTaken(Exception):
@@ -50,13 +54,13 @@ def last_ports(file: Path) -> dict[str, int]:
 
 
 def free_ports(names: Iterable[str]) -> dict[str, int]:
-    """Return a random free loopback port for every name, for tests that run side by side."""
+    """Return a free loopback port for every name that no other process is given by this: tests run side by side."""
     with ExitStack() as held:
-        return {name: _random_free(held) for name in names}
+        return {name: _own_free(held) for name in names}
 
 
 def free_port() -> int:
-    """Return one random free loopback port."""
+    """Return one such port."""
     return free_ports(["it"])["it"]
 
 
@@ -78,18 +82,40 @@ def _next_free(held: ExitStack, after: int) -> int:
     for port in range(after + 1, min(after + 200, 65_536)):
         if _hold(held, port):
             return port
-    return _random_free(held)
+    return _own_free(held)
 
 
-def _random_free(held: ExitStack) -> int:
-    # Never one of the ports the kernel hands to outgoing connections: a process that is killed and started again
-    # on its port would sometimes find a client's socket sitting there.
-    last = min(_LAST, _first_outgoing_port() - 1)
-    for _ in range(1_000):
-        port = random.randint(min(_FIRST, last - 1_000), last)  # noqa: S311 - who guesses a port gains nothing
+def _own_free(held: ExitStack) -> int:
+    for port in _own_ports():
         if _hold(held, port):
             return port
     raise PortTaken("no free port found on 127.0.0.1")
+
+
+def _own_ports() -> Iterator[int]:
+    """Return the ports that this process alone gives away, each once, those first that were given away longest ago."""
+    own = _own_block()
+    for _ in range(len(own)):
+        own.rotate(-1)
+        yield own[-1]
+
+
+@cache
+def _own_block() -> deque[int]:
+    """Reserve a block of ports for as long as this process lives, by listening on its first one.
+
+    A free port is only free until somebody else finds it so: before whom it was chosen for listens there, or while
+    that one is stopped and started again.
+    """
+    # Never one of the ports the kernel hands to outgoing connections: a process that is killed and started again
+    # on its port would sometimes find a client's socket sitting there.
+    last = min(_LAST, _first_outgoing_port() - 1)
+    blocks = list(range(min(_FIRST, last - 1_000), last - _BLOCK, _BLOCK))
+    random.shuffle(blocks)
+    for first in blocks:
+        if _hold(_reserved, first):
+            return deque(range(first + 1, first + _BLOCK))
+    raise PortTaken("no free block of ports found on 127.0.0.1")
 
 
 def _first_outgoing_port() -> int:

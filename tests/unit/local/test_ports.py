@@ -1,4 +1,7 @@
+import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,3 +76,15 @@ def test_free_ports_differ_and_are_none_the_kernel_gives_to_clients() -> None:
     assert len(set(ports.values())) == 20
     with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
         assert max(ports.values()) < int(file.read().split()[0])
+
+
+def test_no_two_processes_are_given_the_same_port_though_nobody_listens_there_yet() -> None:
+    many = "from deploy.local.ports import free_ports; print(sorted(free_ports(map(str, range(100))).values()))"
+    mine = {free_port() for _ in range(200)}
+    other = subprocess.run([sys.executable, "-c", many], capture_output=True, check=True, text=True)
+    assert not mine & set(json.loads(other.stdout))
+
+
+def test_a_port_is_not_given_away_again_soon() -> None:
+    given = [free_port() for _ in range(200)]
+    assert len(set(given)) == 200
