@@ -53,7 +53,7 @@ async def test_a_script_becomes_a_watchable_video(
     assert complete["message"] == "Video downloaded and uploaded successfully!"
     assert complete["title"] == "Watch me"
 
-    video = await status_of(user.client, video_id)
+    video = await wait_for_status(user.client, video_id, "ready")  # the news and the status go different ways
     data = await download(user.client, video_id)
     codec, duration = playable(data)
     metadata = video["metadata"]
