@@ -90,7 +90,7 @@ async def _decide(desk: _Desk, decide: Decide) -> int:
         for service in _services(options):
             async with _chosen(desk, service) as (box, letters):
                 for letter in letters:
-                    done.append(await decide(box, letter))  # noqa: PERF401 - shown even if the next one raises
+                    done.append(await decide(box, letter))  # noqa: PERF401 - what is done is shown even if the next raises
     finally:
         desk.paper.decided(done)
     return int(any(one.outcome in LEFT_AS_THEY_ARE for one in done))

@@ -1,5 +1,6 @@
 """Which port each process listens on: that of the last run or the usual one where they are free, else a free one."""
 
+import atexit
 import json
 import random
 import socket
@@ -13,6 +14,7 @@ LOOPBACK = "127.0.0.1"
 _FIRST, _LAST, _BLOCK = 15_000, 32_000, 250
 
 _reserved = ExitStack()
+atexit.register(_reserved.close)
 
 
 class PortTaken(Exception):

@@ -39,7 +39,8 @@ def video_shape(video: Video, urls: SignedUrls) -> Shape:
     """Return Video with its stage, attempt, progress and error."""
     failed = video.failure
     expected = video.estimated_completion
-    is_ahead = video.running and expected is not None and expected > utc_now()
+    if not video.running or (expected and expected <= utc_now()):
+        expected = None
     return _present(
         {
             "videoId": video.video_id,
@@ -57,7 +58,7 @@ def video_shape(video: Video, urls: SignedUrls) -> Shape:
             "progress": video.progress,
             "message": video.message,
             "attempt": video.attempt,
-            "estimated_completion": iso(expected) if expected and is_ahead else None,
+            "estimated_completion": iso(expected) if expected else None,
             "error": (
                 {"code": failed.code, "message": failed.message, "retryable": failed.retryable} if failed else None
             ),

@@ -117,12 +117,8 @@ class Backlog:
         self._renewals = renewals
         self._standstill = Standstill(self._patience * 2**renewals, self._clock)
 
-    @property
-    def _subscribers(self) -> list[LogicSubscriber[Any]]:
-        return [one for one in self._consumers.subscribers if isinstance(one, LogicSubscriber)]
-
     async def _see(self) -> Seen:
-        topics = {topic for subscriber in self._subscribers for topic in subscriber.topic_names_for_subscribe}
+        topics = {topic for subscriber in readers(self._consumers) for topic in subscriber.topic_names_for_subscribe}
         async with Brokers(self._servers) as brokers:
             ends = await brokers.ends(topics)
             moved_on = [partition for partition, end in ends.items() if end != self._caught_up.get(partition, 0)]
@@ -132,12 +128,17 @@ class Backlog:
         """Return how far each is handled: committed by any member of the group; without a group, read here."""
         if not partitions:
             return {}
-        told = await asyncio.gather(*(_handled_by(one, brokers, partitions) for one in self._subscribers))
+        told = await asyncio.gather(*(_handled_by(one, brokers, partitions) for one in readers(self._consumers)))
         done = {partition: offset for offsets in told for partition, offset in offsets.items()}
         return {
             partition: max(first, done.get(partition, 0))
             for partition, first in (await brokers.firsts(partitions)).items()
         }
+
+
+def readers(broker: KafkaBroker) -> list[LogicSubscriber[Any]]:
+    """Return the subscribers that have one consumer each, started or not: all that there are in a service."""
+    return [one for one in broker.subscribers if isinstance(one, LogicSubscriber)]
 
 
 async def _handled_by(

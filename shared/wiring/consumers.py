@@ -8,9 +8,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
-from faststream.kafka.subscriber.usecase import LogicSubscriber
 
-from shared.delivery.backlog import LOOK_SECONDS, Backlog
+from shared.delivery.backlog import LOOK_SECONDS, Backlog, readers
 from shared.wiring.health import Unready
 from shared.wiring.metrics import Metrics
 from shared.wiring.together import all_or_none
@@ -63,8 +62,7 @@ class Consumers:
 
     async def _stop_all(self) -> None:
         """Stop every consumer whole; one whose fetching or coordination broke says so only now."""
-        subscribers = [one for one in self._broker.subscribers if isinstance(one, LogicSubscriber)]
-        consumers = [one.consumer for one in subscribers if one.consumer is not None]
+        consumers = [one.consumer for one in readers(self._broker) if one.consumer is not None]
         try:
             await self._broker.stop()
         except* KafkaError as errors:

@@ -101,7 +101,7 @@ class KafkaLink:
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
-            await to_its_end(self._disconnect())
+            await self._disconnect()
 
     async def _pause(self) -> None:
         """Wait for the next look: a while, or until the tripwire says that a broker is gone."""
@@ -119,9 +119,9 @@ class KafkaLink:
         """
         if await self._in_time(self._look_after):
             return
-        await to_its_end(self._disconnect())
+        await self._disconnect()
         if not await self._in_time(self._connect):
-            await to_its_end(self._disconnect())  # also what a connection that came only half way has opened
+            await self._disconnect()  # also what a connection that came only half way has opened
 
     async def _in_time(self, step: Callable[[], Awaitable[bool]]) -> bool:
         """Return what `step` says; False where it fails or takes too long."""
@@ -163,6 +163,9 @@ class KafkaLink:
         return True
 
     async def _disconnect(self) -> None:
+        await to_its_end(self._close_all())
+
+    async def _close_all(self) -> None:
         await self._consumers.stop()
         producer, self._producer = self._producer, None
         if producer is not None:

@@ -53,9 +53,8 @@ class History:
 
     async def page(self, user_id: str, before: str | None, limit: int) -> list[Document]:
         """Return up to `limit` entries of this user, newest video first, older than position `before`."""
-        return (
-            await self._collection.find({"shelf": shelf_of(user_id, before)}).sort("shelf", -1).limit(limit).to_list()
-        )
+        shelf = {"shelf": shelf_of(user_id, before)}
+        return await self._collection.find(shelf).sort("shelf", -1).limit(limit).to_list()
 
 
 def entry_id(video_id: str, attempt: int) -> str:

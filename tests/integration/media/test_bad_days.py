@@ -1,4 +1,4 @@
-"""Cancelled, deleted, killed, cut off from storage: what is told and what lies in the bucket agree."""
+"""Killed, frozen, cut off from storage or database: what is told and what lies in the bucket agree."""
 
 import asyncio
 from typing import Any
@@ -11,105 +11,10 @@ from deploy.local.ports import free_port
 from shared.contracts.events import TransferProgressed, TransferStarted, VideoFailed, VideoReady, VideoRemoved
 from tests.driving import eventually
 from tests.integration.media.file_server import File
-from tests.integration.media.world import BUCKET, SLOW_BYTES, World, new_user, slow, video_of
+from tests.integration.media.world import BUCKET, SLOW_BYTES, World, bucket_agrees, new_user, slow, under_way, video_of
 from tests.media_files import padded, video
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-async def under_way(world: World, name: str, file: File | None = None) -> str:
-    """Have a slow file imported; return the video's id once bytes of it flow."""
-    video_id = await world.import_from(world.files.serve(name, file or slow()))
-    await world.event(TransferProgressed, video_id)
-    return video_id
-
-
-async def bucket_agrees(world: World, video_id: str, attempt: int = 1, seconds: float = 20) -> VideoReady:
-    """Return the news of the stored file once the bucket holds it and its poster and nothing else."""
-    ready = await world.event(VideoReady, video_id, attempt, seconds)
-
-    async def agreed() -> bool:
-        return await world.keys_of(video_id) == sorted([ready.s3_key, str(ready.poster_key)])
-
-    await eventually(agreed, f"one file and one poster of {video_id}")
-    assert (await world.asset(video_id))["key"] == ready.s3_key
-    return ready
-
-
-async def test_a_cancelled_transfer_stops_and_leaves_nothing(world: World) -> None:
-    video_id = await under_way(world, "cancelled")
-    await world.cancel(video_id)
-    failed = await world.event(VideoFailed, video_id, seconds=3)
-    assert (failed.code, failed.retryable) == ("CANCELLED", True)
-
-    async def source_left_alone() -> bool:
-        sent = world.files.sent_bytes["cancelled"]
-        await asyncio.sleep(0.5)
-        return world.files.sent_bytes["cancelled"] == sent
-
-    await eventually(source_left_alone, "the source is no longer read", seconds=5)
-    await world.nothing_left(video_id)
-    assert world.told(video_id) == ["TransferStarted", "VideoFailed"]
-
-
-async def test_a_stalled_source_does_not_hold_up_a_cancel(world: World) -> None:
-    video_id = await under_way(world, "stalled", slow())
-    world.files.files["stalled"].pause_seconds = 4.0
-    await world.cancel(video_id)
-
-    async def job_done() -> bool:
-        return "job" not in await world.asset(video_id)
-
-    await eventually(job_done, "the erase job, which waits for the transfer to stop", seconds=3)
-
-
-async def test_a_cancel_of_what_is_not_here_yet_keeps_it_out(world: World) -> None:
-    video_id = video_of(new_user())
-    await world.cancel(video_id)
-    await eventually(lambda: world.asset(video_id), "the cancel noted")
-    await world.complete(video_id, video_url=world.files.serve("cancelled-before", File(video())))
-    await world.complete(video_id, attempt=2, video_url=world.files.serve("second", File(video())))
-    await world.event(VideoReady, video_id, attempt=2)
-    assert world.told(video_id, 1) == ["VideoFailed"], "whoever asks for it is told that it was cancelled"
-    assert world.files.asked["cancelled-before"] == []
-
-
-async def test_a_cancel_of_an_older_attempt_changes_nothing(world: World) -> None:
-    url = world.files.serve("older", File(video()))
-    video_id = video_of(new_user())
-    await world.complete(video_id, attempt=2, video_url=url)
-    await world.cancel(video_id, attempt=1)
-    await world.event(VideoReady, video_id, attempt=2)
-    await world.cancel(video_id, attempt=1)
-    await world.retry(video_id, 3, video_url=url)
-    await bucket_agrees(world, video_id, attempt=3)
-    assert world.told(video_id, 1) == []
-
-
-async def test_a_deleted_video_is_gone_for_ever(world: World) -> None:
-    url = world.files.serve("deleted", File(video()))
-    video_id = await world.import_from(url)
-    await world.event(VideoReady, video_id)
-    await world.delete(video_id)
-    await world.event(VideoRemoved, video_id)
-    assert await world.keys_of(video_id) == []
-    await world.delete(video_id)
-    await world.complete(video_id, attempt=2, video_url=url)
-    await world.retry(video_id, 3, video_url=url)
-    other = await world.import_from(url, video_id.rpartition("_")[0])
-    await world.event(VideoReady, other)
-    assert len(world.files.asked["deleted"]) == 2
-    assert world.told(video_id) == ["TransferStarted", "VideoReady", "VideoRemoved"]
-    kept = await world.asset(video_id)
-    assert not {"title", "source", "metadata", "key"} & set(kept)
-
-
-async def test_a_delete_in_the_middle_stops_the_transfer(world: World) -> None:
-    video_id = await under_way(world, "deleted-in-the-middle")
-    await world.delete(video_id)
-    await world.event(VideoRemoved, video_id, seconds=5)
-    await world.nothing_left(video_id)
-    assert "VideoReady" not in world.told(video_id)
 
 
 async def test_a_killed_service_goes_on_where_it_was(world: World) -> None:
@@ -142,16 +47,6 @@ async def test_a_killed_upload_of_unknown_length_leaves_no_parts(world: World) -
         return not any([await _parts_of(world, key, upload_id) for key, upload_id in uploads])
 
     await eventually(no_parts, "no upload left open")
-
-
-async def test_an_upload_whose_id_never_arrived_goes_with_its_video(world: World) -> None:
-    video_id = await world.import_from(world.files.serve("id-lost", File(video())))
-    key = (await world.event(VideoReady, video_id)).s3_key
-    await asyncio.to_thread(world.bucket._create_multipart_upload, BUCKET, key, {})
-    await world.delete(video_id)
-    await world.event(VideoRemoved, video_id)
-    uploads = await asyncio.to_thread(world.bucket._list_multipart_uploads, BUCKET, prefix=key)
-    assert [upload.object_name for upload in uploads.uploads] == []
 
 
 async def _parts_of(world: World, key: str, upload_id: str) -> list[Any]:

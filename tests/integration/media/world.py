@@ -20,6 +20,7 @@ from shared.contracts.events import (
     VideoDeleted,
     VideoEvent,
     VideoImportRequested,
+    VideoReady,
     VideoRetryRequested,
     WorkflowCompleted,
     event_id,
@@ -175,3 +176,22 @@ def _named(video_id: str, attempt: int, transition: str = "requested") -> dict[s
 
 def _about(event: Event, video_id: str, attempt: int) -> bool:
     return isinstance(event, VideoEvent) and (event.video_id, event.attempt) == (video_id, attempt)
+
+
+async def under_way(world: World, name: str, file: File | None = None) -> str:
+    """Have a slow file imported; return the video's id once bytes of it flow."""
+    video_id = await world.import_from(world.files.serve(name, file or slow()))
+    await world.event(TransferProgressed, video_id)
+    return video_id
+
+
+async def bucket_agrees(world: World, video_id: str, attempt: int = 1, seconds: float = 20) -> VideoReady:
+    """Return the news of the stored file once the bucket holds it and its poster and nothing else."""
+    ready = await world.event(VideoReady, video_id, attempt, seconds)
+
+    async def agreed() -> bool:
+        return await world.keys_of(video_id) == sorted([ready.s3_key, str(ready.poster_key)])
+
+    await eventually(agreed, f"one file and one poster of {video_id}")
+    assert (await world.asset(video_id))["key"] == ready.s3_key
+    return ready

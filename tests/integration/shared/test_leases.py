@@ -1,12 +1,7 @@
 """Leased jobs: one worker at a time, taken over from the dead, and a worker thought dead changes nothing."""
 
 import asyncio
-import contextlib
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
@@ -14,42 +9,11 @@ from pymongo.errors import AutoReconnect
 
 from deploy.local.stack import LocalStack
 from shared.contracts.wire import utc_now
-from shared.delivery.leases import Lease, LeaseLostError, Work, Workers, new_job
+from shared.delivery.leases import Lease, LeaseLostError, Workers, new_job
 from shared.wiring.metrics import Metrics
 from tests.integration.shared.conftest import Collection, Document
+from tests.integration.shared.jobs import LEASE, has, state, workers, working
 from tests.waiting import until
-
-LEASE = timedelta(seconds=1)
-
-
-def workers(collection: Collection, work: Work, metrics: Metrics | None = None, **options: timedelta) -> Workers:
-    quick = {"poll_every": timedelta(seconds=0.1), "retry_first": timedelta(seconds=0.1), "lease": LEASE, **options}
-    return Workers(collection, work, metrics=metrics or Metrics(), **quick)  # type: ignore[arg-type]
-
-
-@contextlib.asynccontextmanager
-async def working(*several: Workers) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(one.run()) for one in several]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def state(collection: Collection, document_id: str = "a") -> Document:
-    document = await collection.find_one({"_id": document_id})
-    assert document is not None
-    return document
-
-
-def has(collection: Collection, **expected: object) -> Callable[[], object]:
-    async def ask() -> bool:
-        document = await state(collection)
-        return all(document.get(name) == value for name, value in expected.items())
-
-    return ask
 
 
 async def test_due_work_is_done_once_however_many_look(collection: Collection) -> None:
@@ -261,69 +225,6 @@ async def test_a_stop_lets_what_is_nearly_done_finish(collection: Collection) ->
     async with working(workers(collection, work)):
         await asyncio.wait_for(began.wait(), 10)
     assert (await state(collection))["done"]
-
-
-class Process:
-    """A worker process of this test."""
-
-    def __init__(self, url: str, collection: Collection) -> None:
-        command = [sys.executable, "-m", "tests.integration.shared.worker_process", url, collection.name]
-        self._process = subprocess.Popen(command)
-        self.pid = self._process.pid
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-
-@pytest.fixture
-def start(core: LocalStack, collection: Collection) -> Iterator[Callable[[], Process]]:
-    """Starts worker processes that are ended with the test."""
-    started: list[Process] = []
-
-    def start() -> Process:
-        started.append(Process(core.url("media-db"), collection))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.end()
-
-
-async def test_work_of_a_killed_process_is_taken_over(collection: Collection, start: Callable[[], Process]) -> None:
-    victim = start()
-    await collection.insert_one({"_id": "a", "job": new_job("x")})
-    await until(has(collection, began=[victim.pid]))
-    successor = start()
-    victim.end()
-    await until(has(collection, began=[victim.pid, successor.pid]))
-    await collection.update_one({"_id": "a"}, {"$set": {"go": True}})
-    await until(has(collection, ended=[successor.pid]))
-
-
-async def test_a_frozen_worker_changes_nothing_when_it_wakes(
-    collection: Collection, start: Callable[[], Process]
-) -> None:
-    frozen = start()
-    await collection.insert_one({"_id": "a", "job": new_job("x")})
-    await until(has(collection, began=[frozen.pid]))
-    os.kill(frozen.pid, signal.SIGSTOP)
-    successor = start()
-    await until(has(collection, began=[frozen.pid, successor.pid]))
-    await collection.update_one({"_id": "a"}, {"$set": {"go": True}})
-    await until(has(collection, ended=[successor.pid]))
-
-    successor.end()
-
-    settled = await state(collection)
-    os.kill(frozen.pid, signal.SIGCONT)
-    await collection.insert_one({"_id": "b", "job": new_job("x"), "go": True})
-    await until(lambda: _ended_by(collection, "b", frozen.pid))  # it is awake, and met the end of its lease
-    assert await state(collection) == settled
-
-
-async def _ended_by(collection: Collection, document_id: str, pid: int) -> bool:
-    return (await state(collection, document_id)).get("ended") == [pid]
 
 
 async def test_a_frozen_database_costs_the_lease_and_not_the_job(collection: Collection, core: LocalStack) -> None:

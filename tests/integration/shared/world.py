@@ -10,11 +10,11 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.record.util import calc_crc32c
-from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from shared.contracts.cloudevents import encode
 from shared.contracts.events import Event, NotificationCreated
 from shared.contracts.topics import TopicSpec, dead_letters
+from shared.delivery.backlog import readers
 from shared.wiring.runtime import Runtime
 from tests.waiting import until
 
@@ -114,8 +114,8 @@ async def _nothing() -> None:
 
 def consumer_of(runtime: Runtime, topic: Topic) -> AIOKafkaConsumer:
     """Return what a started runtime reads that topic with."""
-    for subscriber in runtime.consumers.subscribers:
-        if isinstance(subscriber, LogicSubscriber) and subscriber.topic_names_for_subscribe == [topic.spec.name]:
+    for subscriber in readers(runtime.consumers):
+        if subscriber.topic_names_for_subscribe == [topic.spec.name]:
             assert subscriber.consumer is not None
             return subscriber.consumer
     raise AssertionError("nobody listens to it")
