@@ -10,8 +10,11 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
 import pymongo.lock
+import structlog
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
 def lose_no_cancellation() -> None:
@@ -27,15 +30,30 @@ async def _wait_for(awaitable: Awaitable[T], timeout: float | None) -> T:
         return await awaitable
 
 
-async def to_its_end(ending: Coroutine[Any, Any, None]) -> None:
-    """Run what must not be cut off; a cancellation meanwhile is raised once it is over, a second one at once.
+async def to_its_end(ending: Coroutine[Any, Any, None], within: float | None = None) -> bool:
+    """Run what must not be cut off; return whether it was over `within` so many seconds. Raises what it raises.
 
-    Kafka's clients are closed this way: they wait for tasks of theirs that they have cancelled themselves, and take
-    their caller's cancellation for those tasks' own. It is lost, and what they had open stays open.
+    A cancellation meanwhile is raised once it is over, a second one at once. Kafka's clients are closed this way: they
+    wait for tasks of theirs that they have cancelled themselves. They take their caller's cancellation for those
+    tasks' own, and it is lost; and they raise those tasks' own, though nobody cancelled the caller. One of that kind
+    ends the ending, and nothing else.
     """
     task = asyncio.ensure_future(ending)
     try:
-        await asyncio.shield(task)
+        await asyncio.wait({task}, timeout=within)
     except asyncio.CancelledError:
-        await asyncio.wait({task})
+        await asyncio.wait({task}, timeout=within)
         raise
+    if not task.done():
+        return False
+    try:
+        task.result()
+    except asyncio.CancelledError:
+        log.debug("closing.cancelled_itself")
+    return True
+
+
+def is_told_to_end() -> bool:
+    """Return whether the running task was cancelled. If not, a CancelledError that it sees was not meant for it."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

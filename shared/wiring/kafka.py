@@ -12,7 +12,7 @@ from shared.contracts.cloudevents import Record, encode
 from shared.contracts.events import Event
 from shared.contracts.topics import LARGEST_RECORD_BYTES
 from shared.delivery.outbox import PublishError
-from shared.wiring.cancellation import to_its_end
+from shared.wiring.cancellation import is_told_to_end, to_its_end
 from shared.wiring.consumers import ClientStuckError, Consumers, stops_in_time
 from shared.wiring.metrics import Metrics
 from shared.wiring.settings import CommonSettings
@@ -92,15 +92,12 @@ class KafkaLink:
         Raises ClientStuckError where a client of an ended connection does not stop: as a member of its group it would
         keep partitions that nobody reads any more.
         """
-        looking = asyncio.create_task(self._consumers.look_for_silence())
         try:
             while not (self._producer_stuck or self._consumers.stuck):
                 await self._check()
                 await self._pause()
             raise ClientStuckError
         finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
             await self._disconnect()
 
     async def _pause(self) -> None:
@@ -124,13 +121,18 @@ class KafkaLink:
             await self._disconnect()  # also what a connection that came only half way has opened
 
     async def _in_time(self, step: Callable[[], Awaitable[bool]]) -> bool:
-        """Return what `step` says; False where it fails or takes too long."""
+        """Return what `step` says; False where it fails, takes too long, or a client cancels its own task."""
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 return await step()
         except (KafkaError, OSError, TimeoutError) as error:
             if self._producer is not None:
                 log.warning("kafka.away", error=repr(error))
+            return False
+        except asyncio.CancelledError:
+            if is_told_to_end():
+                raise
+            log.warning("kafka.cancelled_itself", exc_info=True)
             return False
 
     async def _look_after(self) -> bool:

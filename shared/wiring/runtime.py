@@ -121,14 +121,14 @@ class Runtime:
     async def _live(self, prepare: Prepare) -> None:
         await self._prepare(prepare)
         link = self._start(self.kafka.run())
-        breaking = self._start(self._stop_consuming_when_broken())
+        watches = self._start(self._stop_consuming_when_broken()), self._start(self._consuming.look_for_silence())
         sweeps = [self._start(outbox.run()) for outbox in self._outboxes]
         work = [self._start(loop()) for loop in (*(w.run for w in self._workers), *self._loops)]
         try:
             await asyncio.wait({link, *sweeps, *work})  # for ever: unlike gather it leaves the order of ending to us
         finally:
             await self._consuming.stop()
-            await _end(breaking, *work)
+            await _end(*watches, *work)
             await self._flush()
             await _end(*sweeps, link)
 
@@ -170,12 +170,22 @@ class Runtime:
         return task
 
     def _end_process_on_crash(self, task: asyncio.Task[None]) -> None:
-        """A service that lost one of its loops is half dead: stop it, so that it is started again whole."""
-        if task.cancelled() or task.exception() is None or self.health.stopping:
+        """A service that lost one of its loops is half dead: stop it, so that it is started again whole.
+
+        It makes no difference whether the loop raised something or was cancelled: only the stop cancels loops.
+        """
+        if self.health.stopping or (error := _error_of(task)) is None:
             return
-        log.critical("loop.crashed", error=repr(task.exception()), exc_info=task.exception())
+        log.critical("loop.crashed", error=repr(error), exc_info=error)
         self.health.stopping = True
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _error_of(task: asyncio.Task[None]) -> BaseException | None:
+    try:
+        return task.exception()
+    except asyncio.CancelledError as error:
+        return error
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:

@@ -94,3 +94,26 @@ async def test_what_it_raises_is_raised() -> None:
 
     with pytest.raises(ValueError, match="no"):
         await to_its_end(fails())
+
+
+async def test_a_cancellation_of_its_own_is_nobody_elses() -> None:
+    """aiokafka awaits tasks that it has cancelled, and raises what comes of it to whoever stops its client."""
+    own = asyncio.get_running_loop().create_future()
+    own.cancel()
+
+    async def close() -> None:
+        await own
+
+    assert await to_its_end(close())
+
+
+async def test_it_may_take_too_long_and_is_still_not_cut_off() -> None:
+    going_on, over = asyncio.Event(), asyncio.Event()
+
+    async def close() -> None:
+        await going_on.wait()
+        over.set()
+
+    assert not await to_its_end(close(), 0.01)
+    going_on.set()
+    await asyncio.wait_for(over.wait(), 1)

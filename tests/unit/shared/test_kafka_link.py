@@ -94,6 +94,64 @@ async def test_no_time_limit_cuts_off_the_stop_of_consumers_that_fell_silent(mon
     assert stops[:2] == ["begun", "ended"]
 
 
+async def test_a_stop_that_cancels_itself_does_not_end_the_watching(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service was without Kafka for as long as it lived, and nobody was told."""
+    broker = consumer_broker(NOBODY, "media")
+    stops = 0
+
+    async def cancels_itself() -> None:
+        nonlocal stops
+        stops += 1
+        own = asyncio.get_running_loop().create_future()
+        own.cancel()
+        await own
+
+    monkeypatch.setattr(kafka, "AWAY_SECONDS", 0.01)
+    monkeypatch.setattr(broker, "stop", cancels_itself)
+    watching = asyncio.create_task(KafkaLink(NOBODY, "media", METRICS, consumers_of(broker)).run())
+    await until(lambda: stops > 3 or watching.done(), "several looks")
+    assert not watching.done()
+    watching.cancel()
+    await asyncio.wait({watching})
+    assert watching.cancelled()
+
+
+async def test_a_stop_that_cancels_itself_cuts_off_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A consumer that is cut off stays in its group, and its partitions are read by nobody."""
+    broker = consumer_broker(NOBODY, "media")
+    over: list[str] = []
+
+    async def cancels_itself() -> None:
+        raise asyncio.CancelledError
+
+    async def takes_a_while() -> None:
+        await asyncio.sleep(0.05)
+        over.append("stopped")
+
+    stoppable = [broker.subscriber("one", group_id="g"), broker.subscriber("two", group_id="g")]
+    monkeypatch.setattr(stoppable[0], "stop", cancels_itself)
+    monkeypatch.setattr(stoppable[1], "stop", takes_a_while)
+    await consumers_of(broker).stop()
+    assert over[:1] == ["stopped"]
+
+
+async def test_a_start_that_cancels_itself_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    link = KafkaLink(NOBODY, "media", METRICS, consumers_of(consumer_broker(NOBODY, "media")))
+
+    async def cancels_itself() -> bool:
+        raise asyncio.CancelledError
+
+    async def is_cancelled() -> bool:
+        checking.cancel()
+        await asyncio.Event().wait()
+        return True
+
+    assert not await link._in_time(cancels_itself)
+    checking = asyncio.create_task(link._in_time(is_cancelled))
+    await asyncio.wait({checking})
+    assert checking.cancelled()
+
+
 async def test_where_one_consumer_does_not_start_none_goes_on_starting(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would join its group after the stop, and keep partitions that nobody reads."""
     broker = consumer_broker(NOBODY, "media")
@@ -128,18 +186,26 @@ async def test_a_consumer_whose_fetching_broke_is_stopped_all_the_same(monkeypat
     """Seen where a connection was reset while a request was being written: its stop raises what had happened."""
     broker, closed = consumer_broker(NOBODY, "media"), []
 
-    async def fails() -> None:
-        raise ExceptionGroup("Failed to stop subscribers", [KafkaError("Unexpected error during data retrieval")])
+    class Broken:
+        _closed = False
+        _coordinator = _fetcher = None
 
-    async def close() -> None:
-        closed.append("client")
+        async def stop(self) -> None:
+            already, self._closed = self._closed, True  # a second stop has nothing to do
+            if not already:
+                raise KafkaError("Unexpected error during data retrieval")
+
+        @property
+        def _client(self) -> SimpleNamespace:
+            return SimpleNamespace(close=self._close)
+
+        async def _close(self) -> None:
+            closed.append("client")
 
     subscriber = broker.subscriber("video.assets")
-    subscriber.consumer = cast(
-        "AIOKafkaConsumer", SimpleNamespace(_client=SimpleNamespace(close=close), _coordinator=None, _fetcher=None)
-    )
-    monkeypatch.setattr(broker, "stop", fails)
+    subscriber.consumer = cast("AIOKafkaConsumer", Broken())
     consuming = consumers_of(broker)
     await consuming.stop()
     assert closed == ["client"]
     assert not consuming.stuck
+    assert subscriber.consumer is None
