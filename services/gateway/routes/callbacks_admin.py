@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from services.gateway.workflow.quarantine import (
     CallbackSettledError,
     CannotPassOnError,
+    NotRenderedError,
     Quarantine,
     State,
     UnknownCallbackError,
@@ -69,12 +70,14 @@ def add_callback_refusals(admin: FastAPI) -> None:
     """Answer what `Quarantine` refuses."""
     answer_refusal(admin, UnknownCallbackError, lambda _: _UNKNOWN)
     answer_refusal(admin, UnknownVideoError, lambda _: _NO_VIDEO)
+    answer_refusal(admin, NotRenderedError, lambda _: _IMPORTED)
     answer_refusal(admin, CannotPassOnError, lambda _: _NOT_KEPT)
     answer_refusal(admin, CallbackSettledError, _settled)
 
 
 _UNKNOWN = ApiError(404, "CALLBACK_NOT_FOUND", "No webhook with this receipt id is kept. List them to see which are.")
 _NO_VIDEO = ApiError(404, "VIDEO_NOT_FOUND", "There is no such video, or it has no such attempt. Check both.")
+_IMPORTED = ApiError(409, "VIDEO_NOT_RENDERED", "That video was imported; no workflow reports about it. Check the id.")
 _NOT_KEPT = ApiError(409, "CALLBACK_NOT_KEPT", "Progress reports can't be passed on again; the next one will do.")
 
 

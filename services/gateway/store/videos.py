@@ -55,10 +55,11 @@ class KeyTakenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Whose video it is, and its newest attempt."""
+    """Whose video it is, its newest attempt, and whether a workflow makes it."""
 
     user_id: str
     attempt: int
+    rendered: bool
 
 
 _TAKEN: dict[str, type[Exception]] = {"_id": IdTakenError, "slot": SlotTakenError, "key": KeyTakenError}
@@ -122,9 +123,12 @@ class Videos:
         return to_video(document)
 
     async def known(self, video_id: str) -> Known | None:
-        """Return whose video this is and its newest attempt; None where nobody has it or it was deleted."""
-        document = await self._collection.find_one({"_id": video_id}, {"userId": 1, "attempt": 1, "order": 1})
-        return Known(document["userId"], document["attempt"]) if document and document["order"] < FOREVER else None
+        """Return what is known of a video; None where nobody has it or it was deleted."""
+        fields = {"userId": 1, "attempt": 1, "kind": 1, "order": 1}
+        document = await self._collection.find_one({"_id": video_id}, fields)
+        if document is None or document["order"] >= FOREVER:
+            return None
+        return Known(document["userId"], document["attempt"], document["kind"] != "import")
 
     async def page(self, user_id: str, status: VideoStatus | None, before: str | None, limit: int) -> list[Video]:
         """Return up to `limit` videos of this user, newest first, older than position `before`."""

@@ -35,6 +35,10 @@ class UnknownVideoError(Exception):
     """There is no such video to attach a webhook to, or not that attempt of it."""
 
 
+class NotRenderedError(Exception):
+    """The video was imported: no workflow ran for it that a webhook could be about."""
+
+
 class CallbackSettledError(Exception):
     """The webhook has had its effect, or is about to: `outcome` says which, None where nothing was said yet."""
 
@@ -87,11 +91,13 @@ class Quarantine:
     async def attach(self, receipt_id: str, video_id: str, attempt: int | None) -> None:
         """Have the webhook judged as one about `attempt` (the newest where None) of a video.
 
-        Raises UnknownVideoError, CannotPassOnError, CallbackSettledError.
+        Raises UnknownVideoError, NotRenderedError, CannotPassOnError, CallbackSettledError.
         """
         known = await self._videos.known(video_id)
         if known is None or (attempt or 1) > known.attempt:
             raise UnknownVideoError
+        if not known.rendered:
+            raise NotRenderedError
         about = {"videoId": video_id, "attempt": attempt or known.attempt}
         await self._pass_on_again((await self.find(receipt_id)).document, about)
         log.info("callback.attached", receipt=receipt_id, video_id=video_id, attempt=about["attempt"])

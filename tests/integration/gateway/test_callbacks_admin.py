@@ -145,6 +145,16 @@ async def test_what_can_not_be_done_says_why(world: World, admin: httpx.AsyncCli
     await refused(await admin.post(f"/admin/callbacks/{report}/replay"), 409, "CALLBACK_NOT_KEPT")
 
 
+async def test_to_an_imported_video_nothing_can_be_attached(world: World, admin: httpx.AsyncClient) -> None:
+    """It was taken with 202, and came back as held: no workflow ever runs for an import."""
+    person = await world.person()
+    wanted = {"videoUrl": "https://videos.example.com/a.mp4", "title": "From elsewhere"}
+    imported = (await person.client.post("/api/video/download-video", json=wanted)).json()["data"]["videoId"]
+    receipt_id = await received(world, unknown_video())
+    attaching = await admin.post(f"/admin/callbacks/{receipt_id}/attach", json={"videoId": imported})
+    await refused(attaching, 409, "VIDEO_NOT_RENDERED")
+
+
 async def test_nobody_else_gets_in(world: World) -> None:
     person = await world.person()
     for client in (world.client(), person.client):

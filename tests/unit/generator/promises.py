@@ -194,7 +194,9 @@ class Promises:
         """See that a report which changed nothing is to be found in the timeline, and its object in the discards."""
         told = [one for number_ in self._told.values() for one in number_]
         notes = [one for one in told if isinstance(one, WorkflowNoted) and one.lasting]
-        assert self._deleting or any(one.id.endswith(f":{event.receipt_id}") for one in notes), "nobody hears of it"
+        heard = any(one.id.endswith(f":{event.receipt_id}") for one in notes)
+        # A file that was taken before its attempt was cancelled or followed by another one is no news.
+        assert heard or self._deleting or _file(event) in self._files[number], "nobody hears of it"
         key = getattr(event, "s3_key", None)
         taken = {key for _, key in self._files[number]}
         if key is not None and key not in taken:
