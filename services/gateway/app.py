@@ -135,7 +135,7 @@ def _parts(settings: GatewaySettings) -> _Parts:
 
 def _listen(parts: _Parts) -> None:
     settings, runtime, store = parts.settings, parts.runtime, parts.store
-    view = View(store.videos, store.history, runtime.metrics, parts.forecast)
+    view = View(store.videos, store.history, runtime.metrics)
     chronicle = Chronicle(store.timeline, store.videos, store.receipts, settings.timeline_entries)
     handlers.register(runtime.inbox, view, parts.callbacks, store, chronicle)
     runtime.also_run(view.progress.run)

@@ -100,6 +100,11 @@ class Accepted:
     accepted_at: datetime
     estimated_completion: datetime
 
+    @property
+    def expected_seconds(self) -> float | None:
+        """Return how long it may take; None where that is not known."""
+        return (self.estimated_completion - self.accepted_at).total_seconds() or None
+
 
 @dataclass(frozen=True, slots=True)
 class Video:
@@ -123,6 +128,7 @@ class Video:
     progress: float | None = None
     message: str | None = None
     estimated_completion: datetime | None = None
+    expected_seconds: float | None = None
     failure: Failure | None = None
     restart: Restart | None = None
     s3_key: str | None = None

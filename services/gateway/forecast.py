@@ -31,16 +31,12 @@ class Forecast:
 
     async def expected(self, kind: VideoKind) -> timedelta:
         """Return how long a video of this kind takes. Raises PyMongoError."""
-        return await self.metered(kind) or self._until_known
-
-    async def metered(self, kind: VideoKind) -> timedelta | None:
-        """Return what the history says, None while it says nothing. Raises PyMongoError."""
         reading = self._readings.get(kind)
         now = time.monotonic()
         if reading is None or now - reading.taken_at >= FRESH_SECONDS:
             reading = _Reading(now, percentile(await self._durations(kind, SAMPLE)))
             self._readings[kind] = reading
-        return reading.value
+        return reading.value or self._until_known
 
 
 def percentile(durations: Sequence[timedelta]) -> timedelta | None:

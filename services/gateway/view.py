@@ -1,9 +1,6 @@
 """How events become the user's view of a video and the workflow history. Repeats and late news change nothing."""
 
-from typing import Any
-
 from services.gateway.domain import Failure, Origin, Rank, Stage, order_of
-from services.gateway.forecast import Forecast
 from services.gateway.progress import Progress, ProgressBuffer
 from services.gateway.store.history import History
 from services.gateway.store.videos import Videos
@@ -25,24 +22,22 @@ from shared.wiring.metrics import Metrics
 class View:
     """Applies one event at a time. Each method is safe to repeat and right in any order."""
 
-    def __init__(self, videos: Videos, history: History, metrics: Metrics, forecast: Forecast) -> None:
+    def __init__(self, videos: Videos, history: History, metrics: Metrics) -> None:
         self._videos = videos
         self._history = history
         self._metrics = metrics
-        self._forecast = forecast
         self.progress = ProgressBuffer(self._write_progress)
 
     async def workflow_started(self, event: WorkflowStarted) -> None:
         """Show that n8n has the attempt, or that nobody can say, and what that means."""
         rank = Rank.STARTED if event.certain else Rank.UNKNOWN
         await self._enter_history(event, rank, "pending")
-        fields: dict[str, Any] = {
+        fields = {
             "status": VideoStatus.PROCESSING,
             "stage": Stage.RENDERING if event.certain else Stage.UNKNOWN,
+            "estimatedCompletion": event.estimated_completion,
             **({"message": event.message} if event.message else {}),
         }
-        if await self._forecast.metered(event.kind) is None:
-            fields["estimatedCompletion"] = event.estimated_completion
         await self._videos.advance(event.video_id, event.attempt, rank, fields)
 
     def workflow_progressed(self, event: WorkflowProgressed) -> None:

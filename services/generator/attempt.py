@@ -139,7 +139,11 @@ def attempt_id(video_id: str, number: int) -> str:
 
 
 def requested(event: VideoRequested | VideoRetryRequested, deadline: timedelta, estimate: timedelta) -> Attempt:
-    """Return the new attempt that `event` asks for; its deadline counts from the request."""
+    """Return the new attempt that `event` asks for; its deadline counts from the request.
+
+    `estimate` is how long it may take, where the event does not say.
+    """
+    expected = event.expected_seconds
     if event.kind == "import":
         raise ValueError("imports are not rendered")
     return Attempt(
@@ -155,6 +159,6 @@ def requested(event: VideoRequested | VideoRetryRequested, deadline: timedelta, 
         email=event.email or "",
         fields=event.fields,
         deadline_at=event.time + deadline,
-        estimate_seconds=estimate.total_seconds(),
+        estimate_seconds=estimate.total_seconds() if expected is None else expected,
         traceparent=event.traceparent,
     )

@@ -51,7 +51,8 @@ class GeneratorSettings(CatalogSettings):
         default=timedelta(hours=3), description="From the request to the last deadline, whatever n8n says."
     )
     workflow_estimate: Duration = Field(
-        default=timedelta(minutes=15), description="How long rendering usually takes, for estimated_completion."
+        default=timedelta(minutes=15),
+        description="How long a video takes, where the gateway does not say.",
     )
     workflow_answer_timeout: Duration = Field(
         default=timedelta(seconds=60), gt=timedelta(0), description="How long the answer to a call is waited for."

@@ -1,5 +1,7 @@
 """What the gateway asks of the other services about a video: events with the same id however often they are made."""
 
+from datetime import timedelta
+
 from services.gateway.domain import Accepted, Restart, Stage, Video, VideoRequest
 from shared.contracts.events import (
     VideoCancelled,
@@ -17,7 +19,7 @@ def asked(video: Video) -> tuple[VideoEvent, ...]:
     if video.attempt == 1:
         first: VideoEvent = requested(_accepted(video), _request(video))
     elif video.restart is not None:
-        first = retried(video, video.attempt, video.restart)
+        first = retried(video, video.attempt, video.restart, video.expected_seconds)
     else:
         return ()
     return (first, cancelled(video)) if video.stage is Stage.CANCELLED else (first,)
@@ -33,12 +35,11 @@ def requested(accepted: Accepted, request: VideoRequest) -> VideoRequested | Vid
     }
     if request.kind == "import":
         return VideoImportRequested.model_validate({**about, "video_url": request.source_url})
-    return VideoRequested.model_validate(
-        {**about, "kind": request.kind, "email": request.email, "fields": dict(request.fields or {})}
-    )
+    wanted = {"kind": request.kind, "email": request.email, "fields": dict(request.fields or {})}
+    return VideoRequested.model_validate({**about, **wanted, "expected_seconds": accepted.expected_seconds})
 
 
-def retried(video: Video, attempt: int, restart: Restart) -> VideoRetryRequested:
+def retried(video: Video, attempt: int, restart: Restart, expected_seconds: float | None) -> VideoRetryRequested:
     """Return the event of another attempt, which starts at `restart`."""
     return VideoRetryRequested(
         **naming(video.video_id, video.user_id, attempt, "retry_requested"),
@@ -49,6 +50,7 @@ def retried(video: Video, attempt: int, restart: Restart) -> VideoRetryRequested
         email=video.email,
         fields=video.fields,
         video_url=video.source_url or (video.result_url if restart == "transfer" else None),
+        expected_seconds=expected_seconds,
     )
 
 
@@ -63,7 +65,8 @@ def deleted(video_id: str, user_id: str, attempt: int, title: str = "") -> Video
 
 
 def _accepted(video: Video) -> Accepted:
-    return Accepted(video.video_id, video.request_id, video.kind, video.created_at, video.created_at)
+    promised_for = video.created_at + timedelta(seconds=video.expected_seconds or 0)
+    return Accepted(video.video_id, video.request_id, video.kind, video.created_at, promised_for)
 
 
 def _request(video: Video) -> VideoRequest:

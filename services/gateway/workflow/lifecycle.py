@@ -70,13 +70,15 @@ class Lifecycle:
             video = await self.find(video_id, user_id)
             if video.status is not VideoStatus.FAILED:
                 raise NotFailedError
+            expected = await self._forecast.expected(video.kind)
             fields = {
                 "status": VideoStatus.PROCESSING,
                 "stage": Stage.QUEUED,
-                "estimatedCompletion": utc_now() + await self._forecast.expected(video.kind),
+                "estimatedCompletion": utc_now() + expected,
             }
+            again = retried(video, video.attempt + 1, restart_of(video), expected.total_seconds())
             try:
-                if await self._videos.retry(video, fields, slot, retried(video, video.attempt + 1, restart_of(video))):
+                if await self._videos.retry(video, fields, slot, again):
                     return await self.find(video_id, user_id)
             except SlotTakenError:
                 misses += 1

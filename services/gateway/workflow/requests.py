@@ -41,9 +41,8 @@ class Requests:
         slot, misses = self._quota.guess(), 0
         while True:
             try:
-                await self._videos.add(
-                    accepted, request, slot=slot, key=key, body_hash=body_hash, event=requested(accepted, request)
-                )
+                event = requested(accepted, request)
+                await self._videos.add(accepted, request, slot=slot, key=key, body_hash=body_hash, event=event)
             except KeyTakenError:
                 return await self._repeated(str(key), body_hash)
             except IdTakenError:

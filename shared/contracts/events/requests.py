@@ -8,7 +8,10 @@ from shared.contracts.videos import VideoKind
 
 
 class VideoRequested(VideoEvent):
-    """A user asked for a video to be rendered; `fields` are the request's own, under their wire names."""
+    """A user asked for a video to be rendered; `fields` are the request's own, under their wire names.
+
+    `expected_seconds` is how long such a video takes by this installation's own history, where that is known.
+    """
 
     topic = topics.VIDEO_REQUESTS
     kind: Literal["create", "generate"]
@@ -16,6 +19,7 @@ class VideoRequested(VideoEvent):
     title: str
     email: str
     fields: dict[str, Any]
+    expected_seconds: float | None = None
 
 
 class VideoImportRequested(VideoEvent):
@@ -28,7 +32,10 @@ class VideoImportRequested(VideoEvent):
 
 
 class VideoRetryRequested(VideoEvent):
-    """A user asked for another attempt (`attempt` is the new one), starting again at the stage that failed."""
+    """A user asked for another attempt (`attempt` is the new one), starting again at the stage that failed.
+
+    `expected_seconds` as in VideoRequested.
+    """
 
     topic = topics.VIDEO_REQUESTS
     kind: VideoKind
@@ -38,6 +45,7 @@ class VideoRetryRequested(VideoEvent):
     email: str | None = None
     fields: dict[str, Any] | None = None
     video_url: str | None = None
+    expected_seconds: float | None = None
 
 
 class VideoCancelled(VideoEvent):

@@ -110,6 +110,7 @@ async def test_the_request_goes_out_whole(world: World, route: str, kind: str, t
     assert (event.kind, event.title, event.email) == (kind, ROUTES[route][title], "contact@example.com")
     assert (event.user_id, event.attempt, event.request_id) == (person.user_id, 1, data["requestId"])
     assert event.id == f"{data['videoId']}:1:requested"
+    assert event.expected_seconds == 15 * 60
 
 
 async def test_an_import_goes_out_with_its_link(world: World) -> None:

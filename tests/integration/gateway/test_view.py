@@ -27,8 +27,7 @@ async def test_the_stages_of_a_life(world: World) -> None:
     video_id = await person.ask()
     await world.publish(events.started(video_id, certain=False, execution_id=None))
     await person.sees(video_id, status="processing", stage="unknown")
-    # Of this kind no video was ever made here: what the generator expects is all there is.
-    await world.publish(events.started(video_id, id=f"{video_id}:1:certain", kind="create"))
+    await world.publish(events.started(video_id, id=f"{video_id}:1:certain"))
     video = await person.sees(video_id, status="processing", stage="rendering")
     assert video["estimated_completion"] == "2030-01-02T03:04:05.678Z"
     await world.publish(
@@ -48,7 +47,7 @@ async def test_the_stages_of_a_life(world: World) -> None:
 async def test_an_estimate_that_is_past_is_not_told(world: World) -> None:
     person = await world.person()
     video_id = await person.ask()
-    await world.publish(events.started(video_id, kind="create", estimated_completion="2025-01-02T03:04:05Z"))
+    await world.publish(events.started(video_id, estimated_completion="2025-01-02T03:04:05Z"))
     assert "estimated_completion" not in await person.sees(video_id, stage="rendering")
 
 

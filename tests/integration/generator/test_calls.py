@@ -50,6 +50,13 @@ async def test_the_call_carries_all_a_workflow_needs(world: World) -> None:
         assert (grant.video_id, grant.attempt) == (event.video_id, 1)
 
 
+async def test_how_long_it_takes_is_what_the_gateway_learned(world: World) -> None:
+    """Else the live stream promised another time than the status."""
+    event = await world.request(started("19"), expected_seconds=90)
+    told = await world.event(WorkflowStarted, event.video_id)
+    assert timedelta(seconds=89) < told.estimated_completion - event.time < timedelta(seconds=110)
+
+
 async def test_started_is_told_with_the_execution_id(world: World) -> None:
     event = await world.request(started("18"))
     told = await world.event(WorkflowStarted, event.video_id)

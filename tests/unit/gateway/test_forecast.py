@@ -41,7 +41,6 @@ class Past:
 async def test_each_kind_has_its_own_and_without_a_history_the_setting_counts() -> None:
     told = Forecast(Past(), FIFTEEN)
     assert await told.expected("create") == FIFTEEN
-    assert await told.metered("create") is None
     assert await told.expected("generate") == timedelta(seconds=9)
 
 

@@ -33,7 +33,7 @@ class World:
         self.memory, self.history = Memory("slot", "key"), Memory()
         videos = Videos(self.memory.collection, Post(self.memory), timedelta(minutes=1))
         forecast = Forecast(videos.durations, timedelta(minutes=15))
-        self.view = View(videos, History(self.history.collection), METRICS, forecast)
+        self.view = View(videos, History(self.history.collection), METRICS)
         self._lifecycle = Lifecycle(videos, cast("Quota", _Quota()), METRICS, forecast)
         self.topics = TopicsIn()
         store = cast("Store", SimpleNamespace(videos=videos, catalog=None))
@@ -41,7 +41,8 @@ class World:
         register(self.topics.inbox, self.view, cast("Callbacks", silent), store, cast("Chronicle", silent))
         request = VideoRequest(USER, "create", "Rates", "a@example.com", {"body": "secret script"})
         accepted = Accepted(VIDEO, "r", "create", NOW, NOW + timedelta(minutes=15))
-        adding = videos.add(accepted, request, slot=1, key=None, body_hash="h", event=requested(accepted, request))
+        event = requested(accepted, request)
+        adding = videos.add(accepted, request, slot=1, key=None, body_hash="h", event=event)
         Run(adding).finish()
 
     @property
