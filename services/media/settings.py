@@ -59,7 +59,7 @@ class MediaSettings(StorageSettings):
     )
     transfer_unreachable_for: Duration = Field(
         default=timedelta(minutes=5),
-        description="An import whose address gives nothing to speak of for so long fails; workflows keep the deadline.",
+        description="An import whose address can't be reached, or gives next to nothing, for so long fails.",
     )
     transfer_concurrency: int = Field(default=6, ge=1, description="Transfers at the same time in one process.")
     import_concurrency: int = Field(

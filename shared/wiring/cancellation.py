@@ -13,6 +13,7 @@ import pymongo.lock
 import structlog
 
 T = TypeVar("T")
+Ending = Coroutine[Any, Any, None] | asyncio.Task[None]
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ async def _wait_for(awaitable: Awaitable[T], timeout: float | None) -> T:
         return await awaitable
 
 
-async def to_its_end(ending: Coroutine[Any, Any, None], within: float | None = None) -> bool:
+async def to_its_end(ending: Ending, within: float | None = None) -> bool:
     """Run what must not be cut off; return whether it was over `within` so many seconds. Raises what it raises.
 
     A cancellation meanwhile is raised once it is over, a second one at once. Kafka's clients are closed this way: they

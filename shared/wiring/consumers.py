@@ -1,20 +1,24 @@
 """A service's consumers: all of them started or none, stopped in time, and made anew where they fall silent."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
 from faststream.kafka import KafkaBroker
 
 from shared.delivery.backlog import LOOK_SECONDS, Backlog, readers
 from shared.wiring.cancellation import to_its_end
 from shared.wiring.health import Unready
+from shared.wiring.kafka_connections import cut_off
 from shared.wiring.metrics import Metrics
 from shared.wiring.together import all_or_none
 
-STOP_SECONDS = 18.0
+FAREWELL_SECONDS = 10.0
+CUT_OFF_SECONDS = 8.0
+"""Both together are what a client may take to stop."""
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +62,8 @@ class Consumers:
     async def stop(self) -> None:
         """Stop taking messages; the one being handled is finished first."""
         self._started = False
-        self.stuck |= not await stops_in_time("consumers", self._stop_all())
+        clients = [one.consumer._client for one in readers(self._broker) if one.consumer is not None]
+        self.stuck |= not await stops_in_time("consumers", self._stop_all(), clients)
 
     async def _stop_all(self) -> None:
         """Stop every consumer whole; one whose fetching or coordination broke says so only now.
@@ -114,9 +119,19 @@ async def _end_whole(consumer: AIOKafkaConsumer) -> None:
     await consumer._client.close()
 
 
-async def stops_in_time(client: str, stopping: Coroutine[Any, Any, None]) -> bool:
-    """Wait for a client to stop, but not for ever; return whether it did."""
-    in_time = await to_its_end(stopping, STOP_SECONDS)
+async def stops_in_time(name: str, stopping: Coroutine[Any, Any, None], clients: Iterable[AIOKafkaClient]) -> bool:
+    """Wait for `clients` to stop, but not for ever; return whether they did.
+
+    After a while nobody listens to the brokers any more. Where they take everything and answer nothing, each of the
+    questions that a client asks at its end would wait for a time limit of its own.
+    """
+    ending = asyncio.ensure_future(stopping)
+    if await to_its_end(ending, FAREWELL_SECONDS):
+        return True
+    log.warning("kafka.cut_off", client=name)
+    for client in clients:
+        cut_off(client)
+    in_time = await to_its_end(ending, CUT_OFF_SECONDS)
     if not in_time:
-        log.critical("kafka.stuck", client=client)
+        log.critical("kafka.stuck", client=name)
     return in_time

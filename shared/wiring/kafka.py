@@ -171,7 +171,7 @@ class KafkaLink:
         await self._consumers.stop()
         producer, self._producer = self._producer, None
         if producer is not None:
-            self._producer_stuck |= not await stops_in_time("producer", producer.stop())
+            self._producer_stuck |= not await stops_in_time("producer", producer.stop(), [producer.client])
         tripwire, self._tripwire = self._tripwire, None
         if tripwire is not None:
             await tripwire.close()

@@ -1,13 +1,18 @@
-"""Two faults of aiokafka's connections, mended for the whole process."""
+"""Two faults of aiokafka's connections, mended for the whole process; and how a client's connections are cut off."""
 
 import asyncio
+from collections import defaultdict
 from typing import Any
 
 from aiokafka import client
+from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from shared.wiring.cancellation import is_told_to_end
+
 _send = AIOKafkaConnection.send
+_being_made: defaultdict[AIOKafkaClient | None, set[asyncio.Task[Any]]] = defaultdict(set)
 
 
 def mend_connections() -> None:
@@ -21,6 +26,19 @@ def mend_connections() -> None:
     """
     AIOKafkaConnection.send = _send_or_say_so
     client.create_conn = _create
+
+
+def cut_off(kafka: AIOKafkaClient) -> None:
+    """Let whatever a client asks for, or waits for, fail at once and for good; for one that is being stopped."""
+    kafka._get_conn = _nobody_there
+    for making in _being_made[kafka]:
+        making.cancel()
+    for connection in list(kafka._conns.values()):
+        connection.close(reason=CloseReason.SHUTDOWN)
+
+
+async def _nobody_there(*_: Any, **__: Any) -> None:
+    return None
 
 
 def _send_or_say_so(connection: AIOKafkaConnection, *request: Any, **options: Any) -> Any:
@@ -45,7 +63,20 @@ class _FirstConnection(AIOKafkaConnection):  # type: ignore[misc]  # it has no t
 
 
 async def _create(host: str, port: int, **options: Any) -> AIOKafkaConnection:
-    kept = "on_close" in options  # the client's list of its connections is told when they end
-    connection = (AIOKafkaConnection if kept else _FirstConnection)(host, port, **options)
-    await connection.connect()
+    listening = options.get("on_close")  # the client's list of its connections is told when they end
+    connection = (_FirstConnection if listening is None else AIOKafkaConnection)(host, port, **options)
+    making = asyncio.ensure_future(connection.connect())
+    kafka = getattr(listening, "__self__", None)
+    _being_made[kafka].add(making)
+    try:
+        await making
+    except asyncio.CancelledError:
+        connection.close()
+        if is_told_to_end():
+            raise
+        raise KafkaConnectionError(f"Connection to {host}:{port} cut off") from None
+    finally:
+        _being_made[kafka].discard(making)
+        if not _being_made[kafka]:
+            del _being_made[kafka]
     return connection

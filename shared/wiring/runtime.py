@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import timedelta
@@ -26,6 +25,7 @@ from shared.wiring.kafka import KafkaLink
 from shared.wiring.kafka_connections import mend_connections
 from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import Mongo, database_is_away
+from shared.wiring.serve import BROKEN
 from shared.wiring.settings import CommonSettings
 
 PREPARE_AGAIN_SECONDS = 1.0
@@ -178,7 +178,7 @@ class Runtime:
             return
         log.critical("loop.crashed", error=repr(error), exc_info=error)
         self.health.stopping = True
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), BROKEN)
 
 
 def _error_of(task: asyncio.Task[None]) -> BaseException | None:

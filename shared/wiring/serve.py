@@ -1,9 +1,10 @@
-"""Serves one application until SIGTERM or SIGINT, then stops it in order and returns."""
+"""Serves one application until it is told to stop, or breaks; then stops it in order."""
 
 import asyncio
 import contextlib
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 
 import uvicorn
@@ -11,6 +12,9 @@ from starlette.types import ASGIApp
 
 GRACEFUL_SECONDS = 8
 UNREAD_SECONDS = 60
+
+BROKEN = signal.SIGUSR1
+"""What a process sends itself where it can't go on: it stops in order, and its exit code is 1."""
 
 
 class _Server(uvicorn.Server):
@@ -23,7 +27,10 @@ class _Server(uvicorn.Server):
 
 
 def serve(app: ASGIApp, host: str, port: int, *, on_stop: Callable[[], None]) -> None:
-    """Serve `app` on host:port; blocks. `on_stop` is called at the signal, before open connections are waited for."""
+    """Serve `app` on host:port until SIGTERM, SIGINT or BROKEN; raises SystemExit after the last one.
+
+    `on_stop` is called at the signal, before open connections are waited for.
+    """
     config = uvicorn.Config(
         app,
         host=host,
@@ -35,7 +42,9 @@ def serve(app: ASGIApp, host: str, port: int, *, on_stop: Callable[[], None]) ->
         timeout_keep_alive=30,
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(_Server(config), _listen(config), on_stop))
+        broken = runner.run(_serve(_Server(config), _listen(config), on_stop))
+    if broken:
+        sys.exit(1)
 
 
 def _listen(config: uvicorn.Config) -> socket.socket:
@@ -47,12 +56,17 @@ def _listen(config: uvicorn.Config) -> socket.socket:
     return listening
 
 
-async def _serve(server: _Server, listening: socket.socket, on_stop: Callable[[], None]) -> None:
-    def stop() -> None:
+async def _serve(server: _Server, listening: socket.socket, on_stop: Callable[[], None]) -> bool:
+    """Return whether it ended because the process was broken."""
+    received: set[signal.Signals] = set()
+
+    def stop(told_by: signal.Signals) -> None:
+        received.add(told_by)
         on_stop()
         server.should_exit = True
 
     loop = asyncio.get_running_loop()
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_number, stop)
+    for number in (signal.SIGTERM, signal.SIGINT, BROKEN):
+        loop.add_signal_handler(number, stop, number)
     await server.serve(sockets=[listening])
+    return BROKEN in received

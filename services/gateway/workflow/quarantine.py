@@ -93,13 +93,14 @@ class Quarantine:
 
         Raises UnknownVideoError, NotRenderedError, CannotPassOnError, CallbackSettledError.
         """
+        receipt = (await self.find(receipt_id)).document
         known = await self._videos.known(video_id)
         if known is None or (attempt or 1) > known.attempt:
             raise UnknownVideoError
         if not known.rendered:
             raise NotRenderedError
         about = {"videoId": video_id, "attempt": attempt or known.attempt}
-        await self._pass_on_again((await self.find(receipt_id)).document, about)
+        await self._pass_on_again(receipt, about)
         log.info("callback.attached", receipt=receipt_id, video_id=video_id, attempt=about["attempt"])
 
     async def replay(self, receipt_id: str) -> None:

@@ -136,6 +136,8 @@ async def test_what_can_not_be_done_says_why(world: World, admin: httpx.AsyncCli
     receipt_id = await received(world, unknown_video())
     attach = f"/admin/callbacks/{receipt_id}/attach"
     await refused(await admin.get("/admin/callbacks/none"), 404, "CALLBACK_NOT_FOUND")
+    neither = await admin.post("/admin/callbacks/none/attach", json={"videoId": unknown_video()})
+    await refused(neither, 404, "CALLBACK_NOT_FOUND")
     await refused(await admin.post(attach, json={"videoId": unknown_video()}), 404, "VIDEO_NOT_FOUND")
     await refused(await admin.post(attach, json={"videoId": video_id, "attempt": 2}), 404, "VIDEO_NOT_FOUND")
     await refused(await admin.post(attach, json={"videoId": video_id, "atempt": 1}), 422, "VALIDATION_FAILED")

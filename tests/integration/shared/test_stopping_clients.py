@@ -1,14 +1,19 @@
 """Kafka's clients are stopped whole, whenever they are told to and whatever broke before."""
 
 import asyncio
+import time
 
 import pytest
 
+from deploy.local.stack import LocalStack
+from shared.wiring import consumers, kafka
+from shared.wiring.kafka import KafkaLink
 from shared.wiring.kafka_connections import mend_connections
 from shared.wiring.settings import CommonSettings
 from shared.wiring.topics import ensure_topics
 from tests.integration.shared.conftest import NewRuntime
-from tests.integration.shared.world import Listener, Topic, consumer_of, running
+from tests.integration.shared.world import Listener, Topic, consumer_of, created, running
+from tests.waiting import until
 
 CUTS = 150
 
@@ -47,3 +52,54 @@ async def test_a_consumer_whose_coordination_breaks_at_the_stop_leaves_its_group
         monkeypatch.setattr(coordinator, "_maybe_do_last_autocommit", breaks)
         assert not heartbeat.done()
     assert heartbeat.done()
+
+
+async def test_brokers_that_answer_nothing_hold_up_no_stop(
+    core: LocalStack, new_runtime: NewRuntime, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every question a client asks at its end waited for its own time limit: longer than anybody waits for a stop."""
+    monkeypatch.setattr(consumers, "FAREWELL_SECONDS", 0.5)
+    monkeypatch.setattr(consumers, "CUT_OFF_SECONDS", 5.0)
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, Listener().on_created)
+    async with running(runtime):
+        core.pause("kafka")
+        try:
+            begun = time.monotonic()
+            await runtime._consuming.stop()
+            assert time.monotonic() - begun < 4
+            assert not runtime._consuming.stuck
+        finally:
+            core.resume("kafka")
+
+
+async def test_brokers_that_answer_nothing_for_long_end_no_process(
+    core: LocalStack, new_runtime: NewRuntime, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All services ended themselves at once, half a minute after a broker had been frozen or a network swallowed."""
+    monkeypatch.setattr(consumers, "FAREWELL_SECONDS", 0.5)
+    monkeypatch.setattr(consumers, "CUT_OFF_SECONDS", 5.0)
+    monkeypatch.setattr(kafka, "WATCH_SECONDS", 0.1)
+    disconnects = 0
+    disconnect = KafkaLink._disconnect
+
+    async def counted(link: KafkaLink) -> None:
+        nonlocal disconnects
+        await disconnect(link)
+        disconnects += 1
+
+    monkeypatch.setattr(KafkaLink, "_disconnect", counted)
+    runtime = new_runtime()
+    listener = Listener()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    async with running(runtime):
+        monkeypatch.setattr(kafka, "CHECK_SECONDS", 1.0)
+        core.pause("kafka")
+        try:
+            await until(lambda: disconnects >= 3, "tried again and again", within_seconds=60)
+        finally:
+            core.resume("kafka")
+        assert not runtime.health.stopping
+        monkeypatch.setattr(kafka, "CHECK_SECONDS", 30.0)
+        await topic.put(created(1))
+        await until(lambda: listener.seen == [1], "back again", within_seconds=60)

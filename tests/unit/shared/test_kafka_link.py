@@ -61,7 +61,8 @@ async def test_a_client_that_does_not_stop_ends_the_process(monkeypatch: pytest.
     async def never() -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(consumers, "STOP_SECONDS", 0.05)
+    monkeypatch.setattr(consumers, "FAREWELL_SECONDS", 0.05)
+    monkeypatch.setattr(consumers, "CUT_OFF_SECONDS", 0.05)
     monkeypatch.setattr(kafka, "AWAY_SECONDS", 0.05)
     monkeypatch.setattr(broker, "stop", never)
     async with asyncio.timeout(10):

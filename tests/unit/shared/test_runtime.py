@@ -2,13 +2,13 @@
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from shared.wiring.runtime import Runtime
+from shared.wiring.serve import BROKEN
 from shared.wiring.settings import CommonSettings
 
 Loop = Callable[[], Coroutine[Any, Any, None]]
@@ -38,7 +38,7 @@ async def test_a_loop_that_ends_by_itself_ends_the_process(loop: Loop, told: lis
     runtime = Runtime("media", CommonSettings(), "mongodb://127.0.0.1:1/none")
     await asyncio.wait({runtime._start(loop())})
     await asyncio.sleep(0)
-    assert told == [(os.getpid(), signal.SIGTERM)]
+    assert told == [(os.getpid(), BROKEN)]
     assert runtime.health.stopping
 
 
