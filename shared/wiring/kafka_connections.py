@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from typing import Any
+from weakref import WeakSet
 
 from aiokafka import client
 from aiokafka.client import AIOKafkaClient
@@ -13,6 +14,7 @@ from shared.wiring.cancellation import is_told_to_end
 
 _send = AIOKafkaConnection.send
 _being_made: defaultdict[AIOKafkaClient | None, set[asyncio.Task[Any]]] = defaultdict(set)
+_cut_off: WeakSet[AIOKafkaClient] = WeakSet()
 
 
 def mend_connections() -> None:
@@ -30,15 +32,11 @@ def mend_connections() -> None:
 
 def cut_off(kafka: AIOKafkaClient) -> None:
     """Let whatever a client asks for, or waits for, fail at once and for good; for one that is being stopped."""
-    kafka._get_conn = _nobody_there
+    _cut_off.add(kafka)
     for making in _being_made[kafka]:
         making.cancel()
     for connection in list(kafka._conns.values()):
         connection.close(reason=CloseReason.SHUTDOWN)
-
-
-async def _nobody_there(*_: Any, **__: Any) -> None:
-    return None
 
 
 def _send_or_say_so(connection: AIOKafkaConnection, *request: Any, **options: Any) -> Any:
@@ -65,8 +63,10 @@ class _FirstConnection(AIOKafkaConnection):  # type: ignore[misc]  # it has no t
 async def _create(host: str, port: int, **options: Any) -> AIOKafkaConnection:
     listening = options.get("on_close")  # the client's list of its connections is told when they end
     connection = (_FirstConnection if listening is None else AIOKafkaConnection)(host, port, **options)
-    making = asyncio.ensure_future(connection.connect())
     kafka = getattr(listening, "__self__", None)
+    if kafka in _cut_off:
+        raise KafkaConnectionError(f"No connection to {host}:{port} any more")
+    making = asyncio.ensure_future(connection.connect())
     _being_made[kafka].add(making)
     try:
         await making
