@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> None:
         raise CannotInstall(OLD_PYTHON.format(python=sys.executable, version=sys.version.split()[0]))
     install(arguments[:split])
     if arguments[split + 1 :]:
-        os.execv(PYTHON, [str(PYTHON), *arguments[split + 1 :]])  # noqa: S606 - no shell: it would split paths with spaces
+        os.execv(PYTHON, [str(PYTHON), *arguments[split + 1 :]])  # noqa: S606 - a shell would split paths with spaces
 
 
 def install(sets: list[str]) -> None:

@@ -40,4 +40,4 @@ def allow_many_files() -> None:
 if __name__ == "__main__":
     die_with(int(sys.argv[1]))
     allow_many_files()
-    os.execvpe(sys.argv[2], sys.argv[2:], os.environ)  # noqa: S606 - no shell: signals would end it instead
+    os.execvpe(sys.argv[2], sys.argv[2:], os.environ)  # noqa: S606 - a shell would take the signals meant for it

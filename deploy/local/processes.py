@@ -111,7 +111,7 @@ class Child:
 
     async def wait_exit(self) -> int:
         """Return the exit code once the process has ended."""
-        while (code := self.exit_code()) is None:  # noqa: ASYNC110 - a Popen has nothing to await, on any loop
+        while (code := self.exit_code()) is None:  # noqa: ASYNC110 - a Popen belongs to no loop: it can't be awaited
             await asyncio.sleep(_POLL_SECONDS)
         return code
 

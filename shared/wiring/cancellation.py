@@ -22,7 +22,7 @@ def lose_no_cancellation() -> None:
     """Put Python 3.12's way of waiting (github.com/python/cpython, gh-96764) in the place of an older one."""
     if sys.version_info < (3, 12):
         for module in (asyncio, asyncio.tasks, pymongo.lock):
-            module.wait_for = _wait_for  # type: ignore[attr-defined]  # to mypy a module in a loop has no names
+            module.wait_for = _wait_for  # type: ignore[attr-defined]  # any module: its type declares no names
 
 
 async def _wait_for(awaitable: Awaitable[T], timeout: float | None) -> T:

@@ -62,17 +62,17 @@ class Consumers:
     async def stop(self) -> None:
         """Stop taking messages; the one being handled is finished first."""
         self._started = False
-        clients = [one.consumer._client for one in readers(self._broker) if one.consumer is not None]
-        self.stuck |= not await stops_in_time("consumers", self._stop_all(), clients)
+        consumers = [one.consumer for one in readers(self._broker) if one.consumer is not None]
+        clients = [consumer._client for consumer in consumers]
+        self.stuck |= not await stops_in_time("consumers", self._stop_all(consumers), clients)
 
-    async def _stop_all(self) -> None:
+    async def _stop_all(self, consumers: list[AIOKafkaConsumer]) -> None:
         """Stop every consumer whole; one whose fetching or coordination broke says so only now.
 
         Each apart from the others: told all at once, FastStream cuts off every stop where one cancels itself.
         """
-        subscribers = readers(self._broker)
-        consumers = [one.consumer for one in subscribers if one.consumer is not None]
-        stops = await asyncio.gather(*(to_its_end(one.stop()) for one in subscribers), return_exceptions=True)
+        stopping = (to_its_end(one.stop()) for one in readers(self._broker))
+        stops = await asyncio.gather(*stopping, return_exceptions=True)
         if broke := [error for error in stops if isinstance(error, BaseException)]:
             log.warning("kafka.consumers_broke", errors=repr(broke))
         await asyncio.gather(*(to_its_end(_end_whole(consumer)) for consumer in consumers))

@@ -33,7 +33,7 @@ def mend_connections() -> None:
 def cut_off(kafka: AIOKafkaClient) -> None:
     """Let whatever a client asks for, or waits for, fail at once and for good; for one that is being stopped."""
     _cut_off.add(kafka)
-    for making in _being_made[kafka]:
+    for making in _being_made.get(kafka, ()):
         making.cancel()
     for connection in list(kafka._conns.values()):
         connection.close(reason=CloseReason.SHUTDOWN)
@@ -79,4 +79,7 @@ async def _create(host: str, port: int, **options: Any) -> AIOKafkaConnection:
         _being_made[kafka].discard(making)
         if not _being_made[kafka]:
             del _being_made[kafka]
+    if kafka in _cut_off:
+        connection.close()
+        raise KafkaConnectionError(f"Connection to {host}:{port} cut off")
     return connection

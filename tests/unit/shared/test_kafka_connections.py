@@ -11,6 +11,7 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.admin import ApiVersionRequest
 
+from shared.wiring import kafka_connections
 from shared.wiring.kafka_connections import cut_off, mend_connections
 
 
@@ -62,3 +63,5 @@ async def test_a_client_that_is_cut_off_waits_for_nobody(monkeypatch: pytest.Mon
             assert await asyncio.gather(*asking) == [None] * len(asking)
         assert await kafka._get_conn(1) is None
         await kafka.close()
+        cut_off(kafka)
+        assert kafka not in kafka_connections._being_made, "it is let go"
