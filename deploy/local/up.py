@@ -58,7 +58,7 @@ async def _until_stopped(folder: Path, environ: Mapping[str, str], display: Disp
     stack = LocalStack(folder, ports=ports, environ=environ, report=display.changed)
     used = {name: ports[name] for name in (*stack.site.engines, *stack.site.services)}
     write_private(folder / "ports.json", last | used)
-    serving = asyncio.create_task(_serve(stack, record, display, _moved(ports, fixed, last)))
+    serving = asyncio.create_task(_serve(stack, record, display, _moved(stack, ports, fixed, last)))
     _on_signals(serving, stack)
     try:
         await serving
@@ -70,7 +70,7 @@ async def _until_stopped(folder: Path, environ: Mapping[str, str], display: Disp
     return 0
 
 
-async def _serve(stack: LocalStack, record: StackFile, display: Display, moved: Mapping[str, str]) -> None:
+async def _serve(stack: LocalStack, record: StackFile, display: Display, moved: list[str]) -> None:
     display.open([(name, without_login(stack.url(name))) for name in (*ENGINE_VARIABLES, *SERVICES)])
     for name in ENGINE_VARIABLES:
         if name not in stack.site.engines:
@@ -84,29 +84,36 @@ async def _serve(stack: LocalStack, record: StackFile, display: Display, moved: 
             record.remove()
 
 
-def _welcome(stack: LocalStack, moved: Mapping[str, str]) -> list[str]:
-    lines = [
+def _welcome(stack: LocalStack, moved: list[str]) -> list[str]:
+    return [
         f"Open      {stack.url('gateway')}",
         f"Log in    {stack.credentials.demo_email}",
         f"Password  {stack.credentials.demo_password}",
         "",
         f"Videos, secrets and logs are kept in {stack.site.folder}",
         "Stop with Ctrl-C, or `make down` elsewhere.",
+        *moved,
     ]
-    running = (*stack.site.engines, *stack.site.services)
-    elsewhere = [f"{name} on {where}" for name, where in moved.items() if name in running]
-    return [*lines, "", "Other ports than usual: " + ", ".join(elsewhere)] if elsewhere else lines
 
 
-def _moved(ports: Mapping[str, int], fixed: Mapping[str, int], last: Mapping[str, int]) -> dict[str, str]:
-    """Return those who are not where they usually are: their port, and why."""
+def _moved(stack: LocalStack, ports: Mapping[str, int], fixed: Mapping[str, int], last: Mapping[str, int]) -> list[str]:
+    """Return what there is to say of those who are not where they usually are, or were last time."""
 
     def why(name: str) -> str:
         if name in fixed:
             return f"{name.upper()}_PORT"
-        return "as last time" if ports[name] == last.get(name) else f"{PREFERRED_PORTS[name]} is taken"
+        if name not in last:
+            return f"{PREFERRED_PORTS[name]} is taken"
+        return "as last time" if ports[name] == last[name] else f"{last[name]}, as last time, is taken"
 
-    return {name: f"{port} ({why(name)})" for name, port in ports.items() if port != PREFERRED_PORTS[name]}
+    running = (*stack.site.engines, *stack.site.services)
+    elsewhere = [name for name in running if {ports[name], last.get(name, ports[name])} != {PREFERRED_PORTS[name]}]
+    if not elsewhere:
+        return []
+    lines = ["", "Other ports than usual: " + ", ".join(f"{name} on {ports[name]} ({why(name)})" for name in elsewhere)]
+    if ports["gateway"] != last.get("gateway", ports["gateway"]):
+        lines.append(f"Unfinished videos still report to port {last['gateway']}, so they take some minutes more.")
+    return lines
 
 
 def without_login(url: str) -> str:

@@ -119,7 +119,9 @@ class Fetcher:
             except (OSError, http.client.HTTPException) as error:
                 problem = error
         stop.check()
-        raise UnreachableError("The video's server can't be reached.", "Check the address, then retry.") from problem
+        answered = isinstance(problem, http.client.HTTPException) and not isinstance(problem, OSError)
+        what = "does not answer as a web server does" if answered else "can't be reached"
+        raise UnreachableError(f"The video's server {what}.", "Check the address, then retry.") from problem
 
     def _ask(self, place: Destination, address: str, headers: Mapping[str, str], stop: Stop, until: float) -> Response:
         with ExitStack() as held:

@@ -54,7 +54,7 @@ class BodyLimit:
                 return messages
 
     async def _refuse(self, send: Send) -> None:
-        message = f"The body is larger than {self._limit // 1024} KB. Send less text."
+        message = f"The body is larger than {self._limit // 1024} KB. Send less."
         body = json.dumps({"success": False, "message": message, "error": {"code": "BODY_TOO_LARGE"}}).encode()
         headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
         await send({"type": "http.response.start", "status": 413, "headers": headers})

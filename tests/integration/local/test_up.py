@@ -141,6 +141,18 @@ def test_a_taken_port_is_avoided_and_shown_and_what_took_its_place_is_kept(up: U
     assert f"gateway on {port} (as last time)" in out
 
 
+def test_a_gateway_that_could_not_come_back_to_its_port_is_told_of(up: Up) -> None:
+    port = free_port()
+    up.run(GATEWAY_PORT=str(port))
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        url, out = up.run()
+    assert f"gateway on {url.rpartition(':')[2]} ({port}, as last time, is taken)" in out, "also on its usual port"
+    assert f"Unfinished videos still report to port {port}" in out
+
+
 def test_a_port_fixed_by_hand_is_taken_and_not_said_to_be_a_replacement(up: Up) -> None:
     port = free_port()
     url, out = up.run(GATEWAY_PORT=str(port))

@@ -81,6 +81,25 @@ def test_one_that_drips_is_cut_off(server: socket.socket, where: str) -> None:
         dripping.join()
 
 
+@pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9.2\r\n", FULL + b"X: y\r\n" * 200 + b"\r\n"])
+def test_what_answers_but_not_as_web_servers_do_is_not_said_to_be_out_of_reach(
+    server: socket.socket, answer: bytes
+) -> None:
+    def speak() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(answer)
+
+    speaking = threading.Thread(target=speak)
+    speaking.start()
+    try:
+        with pytest.raises(UnreachableError, match="does not answer as a web server"):
+            fetcher(read_seconds=5.0).get(url_of(server), {}, Stop())
+    finally:
+        speaking.join()
+
+
 def test_only_the_time_that_is_waited_counts() -> None:
     pace = Pace(slowest=100, window_seconds=10)
     for _ in range(100):
