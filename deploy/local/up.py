@@ -108,12 +108,8 @@ def _moved(stack: LocalStack, ports: Mapping[str, int], fixed: Mapping[str, int]
 
     running = (*stack.site.engines, *stack.site.services)
     elsewhere = [name for name in running if {ports[name], last.get(name, ports[name])} != {PREFERRED_PORTS[name]}]
-    if not elsewhere:
-        return []
-    lines = ["", "Other ports than usual: " + ", ".join(f"{name} on {ports[name]} ({why(name)})" for name in elsewhere)]
-    if ports["gateway"] != last.get("gateway", ports["gateway"]):
-        lines.append(f"Unfinished videos still report to port {last['gateway']}, so they take some minutes more.")
-    return lines
+    places = ", ".join(f"{name} on {ports[name]} ({why(name)})" for name in elsewhere)
+    return ["", f"Other ports than usual: {places}"] if elsewhere else []
 
 
 def without_login(url: str) -> str:

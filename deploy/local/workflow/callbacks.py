@@ -64,6 +64,15 @@ class Callbacks:
             await self._repeat(execution, record, target)
         return record
 
+    def readdress(self, execution: Execution) -> None:
+        """Call back to where failures go: after another start the caller may listen on another port than before."""
+        urls = execution.body.get("callbacks")
+        if self._error_url and isinstance(urls, dict):
+            here = urlsplit(self._error_url)
+            for purpose, url in urls.items():
+                if isinstance(url, str):
+                    urls[purpose] = urlunsplit(urlsplit(url)._replace(scheme=here.scheme, netloc=here.netloc))
+
     def _target(self, execution: Execution, purpose: Purpose) -> _Target | None:
         url = execution.callback_url(purpose)
         if url is None:

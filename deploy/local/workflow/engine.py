@@ -36,9 +36,10 @@ class Engine:
     def recover(self) -> None:
         """Take up what the last engine left: runs it handed back start anew, others that were cut off fail as in n8n.
 
-        Callbacks still owed are sent.
+        Callbacks still owed are sent, to where the caller is now.
         """
         for execution in self._store.unsettled():
+            self._outcomes.readdress(execution)
             if execution.status == "new":
                 execution.status = "running"  # on disk, so that a kill from now on counts as one
                 self._store.save(execution)

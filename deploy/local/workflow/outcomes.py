@@ -27,6 +27,10 @@ class Outcomes:
         }
         await self._callbacks.send(execution, "progress", body, f"progress-{execution.id}-{percent}", once=True)
 
+    def readdress(self, execution: Execution) -> None:
+        """Tell the caller where it is now."""
+        self._callbacks.readdress(execution)
+
     def end_with_error(self, execution: Execution, message: str) -> None:
         """Record that a run failed; its caller is owed the news."""
         execution.status, execution.stopped_at = "error", now()

@@ -150,7 +150,6 @@ def test_a_gateway_that_could_not_come_back_to_its_port_is_told_of(up: Up) -> No
         other.listen()
         url, out = up.run()
     assert f"gateway on {url.rpartition(':')[2]} ({port}, as last time, is taken)" in out, "also on its usual port"
-    assert f"Unfinished videos still report to port {port}" in out
 
 
 def test_a_port_fixed_by_hand_is_taken_and_not_said_to_be_a_replacement(up: Up) -> None:

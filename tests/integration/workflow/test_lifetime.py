@@ -72,6 +72,21 @@ async def test_a_run_that_a_stop_interrupted_is_rendered_anew_by_the_next(tmp_pa
     assert job.posts("error") == []
 
 
+async def test_a_caller_that_moved_meanwhile_is_called_back_where_it_is_now(
+    tmp_path: Path, new_job: NewJob, receiver: Receiver
+) -> None:
+    with running_engine(tmp_path, WORKFLOW_PACE="100") as engine:
+        job = new_job(engine)
+        gone = {purpose: url.replace(str(receiver.port), "1") for purpose, url in job.body()["callbacks"].items()}
+        await job.call(callbacks=gone)
+        assert engine.terminate() == 0
+    with running_engine(tmp_path, WORKFLOW_ERROR_URL=f"http://127.0.0.1:{receiver.port}/any") as engine:
+        job.engine = engine
+        assert (await eventually(job.ended, "the run ends"))["status"] == "success"
+    (post,) = job.posts("complete")
+    assert post.token == f"{job.name}-token"
+
+
 async def test_a_run_that_was_taken_up_again_and_then_killed_fails(tmp_path: Path, new_job: NewJob) -> None:
     with running_engine(tmp_path, WORKFLOW_PACE="100") as engine:
         job = new_job(engine)
