@@ -28,7 +28,7 @@ test: ## Run the tests; ARGS="tests/unit -k name" picks some, WORKERS=0 runs the
 test-engines: .cache/kafka ## Run the integration and end-to-end tests against Apache Kafka (takes Java 17 and Maven)
 	@REAL_ENGINES=kafka "$(MAKE)" test ARGS="$(or $(ARGS),tests/integration tests/e2e)"
 
-.cache/kafka: deploy/local/kafka/pom.xml
+.cache/kafka: deploy/local/real/kafka.pom.xml
 	mvn --quiet --batch-mode -Dstyle.color=never --file $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/$@"
 	@touch $@
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from deploy.local import ready, real_engines
+from deploy.local import ready
 from deploy.local.processes import Program
+from deploy.local.real.kafka import kafka
 from deploy.local.site import MONGO_OPTIONS, REPOSITORY, EngineMissing, Site, inherited, n8n_api_key, webhook_secret
 
 
@@ -120,7 +121,7 @@ def _workflow(site: Site) -> Program:
     )
 
 
-_REAL: Mapping[str, Callable[[Site], Program]] = {"kafka": real_engines.kafka}
+_REAL: Mapping[str, Callable[[Site], Program]] = {"kafka": kafka}
 _ENGINES: Mapping[str, Callable[[Site], Program]] = {"kafka": _tansu, "s3": _juicefs, "workflow": _workflow}
 
 

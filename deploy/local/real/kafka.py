@@ -1,6 +1,6 @@
-"""Real engines in the place of embedded ones, for tests: those that REAL_ENGINES names. `make test-engines` has them.
+"""Apache Kafka in KRaft mode, one broker that is its own controller.
 
-Apache Kafka in KRaft mode, one broker that is its own controller: its jars under .cache/kafka, run by the Java on PATH.
+Its jars lie under .cache/kafka, where `make test-engines` puts them; the Java on PATH runs it.
 """
 
 import shutil
