@@ -50,7 +50,8 @@ def kafka(site: Site) -> Program:
             data=folder / "log",
         )
     )
-    run = '"$0" -cp "$1/*" kafka.tools.StorageTool format --ignore-formatted -t "$2" -c "$3"'
+    run = "[ -e log/meta.properties ] ||"
+    run += ' "$0" -cp "$1/*" kafka.tools.StorageTool format --ignore-formatted -t "$2" -c "$3"'
     run += ' && exec "$0" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$1/*" kafka.Kafka "$3"'
     return Program(
         name="kafka",
