@@ -38,7 +38,7 @@ def seaweedfs(site: Site) -> Program:
 
 def _options() -> list[str]:
     return [
-        *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"),
+        *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-master.electionTimeout=1s"),
         *("-master.volumeSizeLimitMB=64", "-volume.max=100", "-volume.minFreeSpace=1", "-volume.preStopSeconds=0"),
         *("-s3.port.iceberg=0", "-s3.port.lance=0"),
         *("-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock"),  # not in /tmp
