@@ -9,6 +9,8 @@ DEV = runtime engines dev
 # The engines that tests start as the real thing, by these names; none by default: the embedded ones.
 REAL_ENGINES ?=
 ENGINES ?= kafka s3 mongo
+# Whatever starts an engine: the rest of tests/integration starts the workflow engine at most.
+ON_ENGINES = $(addprefix tests/integration/,gateway generator media notifier shared local/test_engines.py local/test_whole_stack.py) tests/e2e
 
 .DEFAULT_GOAL := help
 .PHONY: help up down test test-engines real-kafka real-mongo real-s3 lint format docs bench chaos lock
@@ -28,9 +30,9 @@ down: ## Stop the Reelway that runs elsewhere on this machine
 test: $(REAL_ENGINES:%=real-%) ## Run the tests; ARGS="tests/unit -k name" picks some, WORKERS=0 runs them one after the other
 	@$(INSTALL) $(DEV) -- -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-engines: ## Run the integration, end-to-end and chaos tests against real engines; ENGINES="kafka s3 mongo" picks some
-	@"$(MAKE)" test REAL_ENGINES="$(ENGINES)" ARGS="$(or $(ARGS),tests/integration tests/e2e)"
-	@$(if $(ARGS),,"$(MAKE)" chaos REAL_ENGINES="$(ENGINES)")
+test-engines: ## Run the integration, end-to-end and chaos tests on real engines; ENGINES="kafka s3 mongo" picks some
+	@"$(MAKE)" test REAL_ENGINES="$(ENGINES)" ARGS="$(or $(ARGS),$(ON_ENGINES))"
+	@$(if $(ARGS),,"$(MAKE)" chaos REAL_ENGINES="$(ENGINES)" ARGS="--seconds 180 --seed 20")
 
 # Kafka takes Java 17 and Maven; MongoDB's stand-in Rust, CMake and a C++ compiler, and its first build a while.
 real-kafka: .cache/kafka
