@@ -1,6 +1,6 @@
-"""Real engines in the place of embedded ones, for tests: those that REAL_ENGINES names. `make test-engines` has them.
+"""Apache Kafka in KRaft mode, one broker that is its own controller.
 
-Apache Kafka in KRaft mode, one broker that is its own controller: its jars under .cache/kafka, run by the Java on PATH.
+Its jars lie under .cache/kafka, where `make test-engines` puts them; the Java on PATH runs it.
 """
 
 import shutil
@@ -50,7 +50,8 @@ def kafka(site: Site) -> Program:
             data=folder / "log",
         )
     )
-    run = '"$0" -cp "$1/*" kafka.tools.StorageTool format --ignore-formatted -t "$2" -c "$3"'
+    run = "[ -e log/meta.properties ] ||"
+    run += ' "$0" -cp "$1/*" kafka.tools.StorageTool format --ignore-formatted -t "$2" -c "$3"'
     run += ' && exec "$0" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$1/*" kafka.Kafka "$3"'
     return Program(
         name="kafka",
