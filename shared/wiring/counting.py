@@ -8,8 +8,8 @@ import structlog
 from pymongo.errors import PyMongoError
 
 EVERY_SECONDS = 15.0
-PAUSE_PER_COUNTING = 50
-"""The pause is at least so many times as long as the counting took: it costs two percent of the time at most."""
+PAUSE_PER_COUNTING = 20
+"""The pause is at least so many times as long as the counting took: it costs five percent of the time at most."""
 
 log = structlog.get_logger(__name__)
 

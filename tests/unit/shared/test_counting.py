@@ -1,4 +1,4 @@
-"""Gauges of a database: counted again and again, for a fiftieth of the time at most, and silent where it is away."""
+"""Gauges of a database: counted again and again, for a twentieth of the time at most, and silent where it is away."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
