@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from services.gateway import handlers
+from services.gateway.census import Census
 from services.gateway.forecast import Forecast
 from services.gateway.headers import SafeHeaders
 from services.gateway.notifier import Notifier
@@ -139,6 +140,7 @@ def _listen(parts: _Parts) -> None:
     chronicle = Chronicle(store.timeline, store.videos, store.receipts, settings.timeline_entries)
     handlers.register(runtime.inbox, view, parts.callbacks, store, chronicle)
     runtime.also_run(view.progress.run)
+    runtime.also_run(Census(store.tally, runtime.metrics).run)
 
 
 def _reannounce(parts: _Parts) -> None:

@@ -129,6 +129,7 @@ class Video:
     message: str | None = None
     estimated_completion: datetime | None = None
     expected_seconds: float | None = None
+    requested_at: datetime | None = None
     failure: Failure | None = None
     restart: Restart | None = None
     s3_key: str | None = None

@@ -130,7 +130,7 @@ class View:
     async def _measure(self, event: VideoReady) -> None:
         video = await self._videos.find(event.video_id, event.user_id)
         if video is not None:
-            seconds = (event.time - video.created_at).total_seconds()
+            seconds = (event.time - (video.requested_at or video.created_at)).total_seconds()
             self._metrics.video_seconds.labels(kind=video.kind).observe(max(0.0, seconds))
 
 

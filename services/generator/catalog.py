@@ -25,10 +25,11 @@ COLLECTION = "catalog"
 
 async def bring_in(mongo_url: str, catalog: CatalogFile, *, prune: bool) -> Counter[str]:
     """Write the catalog into the generator's database; return the counts of what was done. Raises PyMongoError."""
-    mongo = Mongo(mongo_url, "generator")
+    metrics = Metrics()
+    mongo = Mongo(mongo_url, "generator", metrics)
     collection = mongo.database[COLLECTION]
     try:
-        outbox = Outbox(collection, _leave_it_to_the_service, source="generator", metrics=Metrics())
+        outbox = Outbox(collection, _leave_it_to_the_service, source="generator", metrics=metrics)
         return await CatalogStore(collection, outbox).bring_in(catalog, prune=prune)
     finally:
         await mongo.close()

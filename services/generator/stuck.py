@@ -1,15 +1,9 @@
 """The gauge of attempts that are stuck: unknown, or beyond their first deadline."""
 
-import asyncio
-import contextlib
-
-from pymongo.errors import PyMongoError
-
 from services.generator.attempt import State
 from services.generator.store import Attempts
+from shared.wiring.counting import keep_counting
 from shared.wiring.metrics import Metrics
-
-EVERY_SECONDS = 15.0
 
 
 class Stuck:
@@ -21,10 +15,7 @@ class Stuck:
 
     async def run(self) -> None:
         """Count until cancelled."""
-        while True:
-            with contextlib.suppress(PyMongoError):  # the probe of the database says so
-                await self.count()
-            await asyncio.sleep(EVERY_SECONDS)
+        await keep_counting(self.count)
 
     async def count(self) -> None:
         """Set the gauge from what the database holds. Raises PyMongoError."""

@@ -20,6 +20,8 @@ from services.media.reports import Reports
 from services.media.settings import MediaSettings
 from services.media.slots import Slots
 from services.media.storage_health import StorageHealth
+from services.media.storage_time import StorageTime
+from services.media.storage_use import StorageUse
 from services.media.store import Assets
 from services.media.sweeper import Sweeper
 from services.media.transfer import Transfers
@@ -55,13 +57,9 @@ def build(settings: MediaSettings) -> Service:
     database = runtime.mongo.database
     outbox = runtime.outbox(database["assets"])
     assets, claims = Assets(database["assets"], outbox), Claims(database["claims"])
-    objects = S3Objects(
-        endpoint=settings.s3_endpoint,
-        access_key=settings.s3_access_key,
-        secret_key=settings.s3_secret_key.get_secret_value(),
-        region=settings.s3_region,
-        bucket=settings.s3_bucket,
-    )
+    storage_time = StorageTime(runtime.metrics)
+    objects = _objects(settings, storage_time)
+    transfers = Transfers(_fetcher(settings), objects, storage_time, most_bytes=settings.max_video_bytes)
     sweeper = Sweeper(
         assets,
         claims,
@@ -72,7 +70,7 @@ def build(settings: MediaSettings) -> Service:
     )
     reports = Reports(runtime.kafka.send)
     jobs = Jobs(
-        _mover(settings, objects, claims, reports),
+        _mover(settings, transfers, objects, claims, reports),
         claims,
         sweeper,
         Endings(claims, sweeper, outbox, runtime.metrics),
@@ -92,11 +90,16 @@ def build(settings: MediaSettings) -> Service:
     )
     handlers.register(runtime.inbox, Workflow(assets, claims, workers))
     runtime.also_run(sweeper.run)
+    runtime.also_run(StorageUse(assets, runtime.metrics).run)
     runtime.watch_dependencies(kafka_required=True)
     runtime.health.watch("storage", StorageHealth(objects).probe, required=False)
 
+    async def prepare() -> None:
+        await assets.ensure_indexes()
+        await claims.ensure_indexes()
+
     def lifespan(app: FastAPI) -> AbstractAsyncContextManager[None]:
-        return runtime.lifespan(claims.ensure_indexes)
+        return runtime.lifespan(prepare)
 
     app = make_app("Reelway media", runtime.metrics, runtime.health, lifespan)
     serve_asyncapi(app, runtime.consumers, "media", PUBLISHED)
@@ -115,16 +118,32 @@ def _patience(settings: MediaSettings) -> Patience:
     )
 
 
-def _mover(settings: MediaSettings, objects: S3Objects, claims: Claims, reports: Reports) -> Mover:
-    fetcher = Fetcher(
+def _objects(settings: MediaSettings, storage_time: StorageTime) -> S3Objects:
+    return S3Objects(
+        storage_time,
+        endpoint=settings.s3_endpoint,
+        access_key=settings.s3_access_key,
+        secret_key=settings.s3_secret_key.get_secret_value(),
+        region=settings.s3_region,
+        bucket=settings.s3_bucket,
+    )
+
+
+def _fetcher(settings: MediaSettings) -> Fetcher:
+    return Fetcher(
         Guard(settings.fetch_allowed_networks, settings.fetch_allowed_ports),
         connect_seconds=settings.fetch_connect_timeout.total_seconds(),
         read_seconds=settings.fetch_read_timeout.total_seconds(),
         slowest=settings.fetch_slowest,
         most_redirects=settings.fetch_most_redirects,
     )
+
+
+def _mover(
+    settings: MediaSettings, transfers: Transfers, objects: S3Objects, claims: Claims, reports: Reports
+) -> Mover:
     return Mover(
-        Transfers(fetcher, objects, most_bytes=settings.max_video_bytes),
+        transfers,
         Prober(timeout_seconds=settings.probe_timeout.total_seconds()),
         objects,
         claims,

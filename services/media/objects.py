@@ -16,6 +16,8 @@ from minio import Minio
 from minio.error import MinioException, S3Error
 from urllib3.exceptions import HTTPError
 
+from services.media.storage_time import StorageTime
+
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 20.0
 READ_BYTES = 1024 * 1024
 URL_LIFE = timedelta(hours=6)
@@ -75,13 +77,16 @@ class Objects(Protocol):
 class S3Objects:
     """`Objects` in an S3 storage. `endpoint` is a URL; proxies from the environment are not used."""
 
-    def __init__(self, *, endpoint: str, access_key: str, secret_key: str, region: str, bucket: str) -> None:
+    def __init__(
+        self, time_of: StorageTime, *, endpoint: str, access_key: str, secret_key: str, region: str, bucket: str
+    ) -> None:
         parts = urlsplit(endpoint)
         pool = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
             retries=urllib3.Retry(total=1, redirect=0, backoff_factor=0.1),
             maxsize=16,
         )
+        self._time = time_of
         self._bucket = bucket
         self._client = Minio(
             parts.netloc,
@@ -94,7 +99,7 @@ class S3Objects:
 
     def ensure_bucket(self) -> None:
         """Make the bucket where it is missing; return when it can be used."""
-        with _translated():
+        with self._asking("bucket"):
             if self._client.bucket_exists(self._bucket):
                 return
             try:
@@ -105,7 +110,7 @@ class S3Objects:
 
     def stat(self, key: str) -> StoredObject:
         """Return what is known of an object. Raises ObjectMissingError."""
-        with _translated():
+        with self._asking("stat"):
             found = self._client.stat_object(self._bucket, key)
         etag = (found.etag or "").strip('"').lower()
         # With keys of its own (SSE-KMS, SSE-C) S3 gives an ETag that looks like an MD5 and is none.
@@ -115,13 +120,14 @@ class S3Objects:
 
     def put(self, key: str, content: bytes, content_type: str) -> None:
         """Store a small object."""
-        with _translated():
+        with self._asking("put"):
             self._client.put_object(self._bucket, key, BytesIO(content), len(content), content_type)
 
     def read(self, key: str) -> Iterator[bytes]:
         """Yield an object's bytes. Raises ObjectMissingError."""
-        with _translated():
+        with self._asking("get"):
             response = self._client.get_object(self._bucket, key)
+        with _translated():  # its reader may take its time, so this is not measured
             try:
                 yield from response.stream(READ_BYTES)
             finally:
@@ -129,7 +135,7 @@ class S3Objects:
 
     def first_bytes(self, key: str) -> bytes:
         """Return an object's first bytes, up to READ_BYTES. Raises ObjectMissingError."""
-        with _translated():
+        with self._asking("get"):
             response = self._client.get_object(self._bucket, key, length=READ_BYTES)
             try:
                 return bytes(response.read())
@@ -138,12 +144,12 @@ class S3Objects:
 
     def erase(self, key: str) -> None:
         """Delete an object; one that does not exist is fine."""
-        with contextlib.suppress(ObjectMissingError), _translated():
+        with contextlib.suppress(ObjectMissingError), self._asking("delete"):
             self._client.remove_object(self._bucket, key)
 
     def uploads_to(self, key: str) -> list[str]:
         """Return the ids of unfinished uploads, none where the storage lists no uploads or not for us."""
-        with _translated():
+        with self._asking("uploads"):
             try:
                 found = self._client._list_multipart_uploads(self._bucket, prefix=key)
             except S3Error as error:
@@ -155,7 +161,7 @@ class S3Objects:
     def abort_upload(self, key: str, upload_id: str) -> None:
         """Drop the parts of an unfinished upload; one that does not exist is fine."""
         url = self.signed("DELETE", key, {"uploadId": upload_id})
-        with _translated():
+        with self._asking("abort"):
             answer = urllib3.request("DELETE", url, timeout=ANSWER_SECONDS, retries=False)
         if answer.status not in (204, 404):
             raise StorageAwayError(f"abort answered {answer.status}")
@@ -165,6 +171,11 @@ class S3Objects:
         return self._client.get_presigned_url(
             method, self._bucket, key, expires=URL_LIFE, extra_query_params=dict(query) if query else None
         )
+
+    @contextlib.contextmanager
+    def _asking(self, operation: str) -> Iterator[None]:
+        with self._time.of(operation, ObjectMissingError), _translated():
+            yield
 
 
 @contextlib.contextmanager

@@ -30,6 +30,17 @@ class Assets:
         self._collection = collection
         self._outbox = outbox
 
+    async def ensure_indexes(self) -> None:
+        """Make the index that what is stored is added up in."""
+        await self._collection.create_index([("state", 1), ("metadata.size", 1)])
+
+    async def stored_bytes(self) -> int:
+        """Return the size of all videos that can be watched. Raises PyMongoError."""
+        ready = {"$match": {"state": Rank.READY.value}}
+        total = {"$group": {"_id": None, "bytes": {"$sum": "$metadata.size"}}}
+        found = await (await self._collection.aggregate([ready, total])).to_list()
+        return int(found[0]["bytes"]) if found else 0
+
     async def find(self, video_id: str) -> Document | None:
         """Return the asset's document."""
         return await self._collection.find_one({"_id": video_id})

@@ -10,6 +10,8 @@ from services.media.formats import SNIFF_BYTES, VideoFormat, sniff
 from services.media.objects import ObjectMissingError, Objects, StorageAwayError, StoredObject
 from services.media.source import VideoSource, not_a_video, too_large
 from services.media.stopping import Stop
+from services.media.storage_time import StorageTime
+from services.media.timed_upload import TimedUpload
 from services.media.uploads import Upload, open_upload
 from shared.contracts.videos import FailureCode
 
@@ -40,9 +42,10 @@ class Progress:
 class Transfers:
     """Fetches files into the bucket and reads what others put there. Every method blocks."""
 
-    def __init__(self, fetcher: Fetcher, objects: Objects, *, most_bytes: int) -> None:
+    def __init__(self, fetcher: Fetcher, objects: Objects, time_of: StorageTime, *, most_bytes: int) -> None:
         self._fetcher = fetcher
         self._objects = objects
+        self._time = time_of
         self._most_bytes = most_bytes
 
     def fetch(self, url: str, key: str, *, progress: Progress, stop: Stop, remember: Callable[[str], None]) -> Stored:
@@ -64,7 +67,7 @@ class Transfers:
                 stop=stop,
                 remember=remember,
             )
-            return _pour(first, source, upload, progress).stored(found)
+            return _pour(first, source, TimedUpload(upload, self._time), progress).stored(found)
         finally:
             source.close()
 

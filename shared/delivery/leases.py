@@ -17,6 +17,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
 from shared.contracts.wire import utc_now
+from shared.delivery.ages import Ages
 from shared.delivery.outbox import EPOCH, FAR, Document
 from shared.delivery.standstill import Standstill
 from shared.wiring.metrics import Metrics
@@ -80,6 +81,7 @@ class Lease:
         await self.write({"$inc": {"job.beat": 1}})
 
 
+_WHOSE = {"job.token": 1, "job.beat": 1, "job.leasedAt": 1}
 _HELD_FIELDS = frozenset({"token", "beat", "leasedAt"})
 
 Work = Callable[[Lease], Awaitable[None]]
@@ -126,6 +128,7 @@ class Workers:
         self._retry_first, self._retry_most = retry_first, retry_most
         self._grace_seconds = grace.total_seconds()
         self._standstill = Standstill(lease)
+        self._ages = Ages(collection, metrics)
         self._room = room
         self._running: dict[object, _Begun] = {}
         self._woken = asyncio.Event()
@@ -147,6 +150,7 @@ class Workers:
                 try:
                     await self._start_due()
                     await self._take_over_dead()
+                    await self._ages.measure_due()
                     failing = False
                 except PyMongoError as error:
                     if not failing:
@@ -182,7 +186,8 @@ class Workers:
 
     async def _take_over_dead(self) -> None:
         leased = {"job.leasedAt": {"$gte": EPOCH, "$lt": FAR}}
-        held = await self._collection.find(leased, {"job.token": 1, "job.beat": 1}).to_list()
+        held = await self._collection.find(leased, _WHOSE).to_list()
+        self._ages.measure_leased(held)
         others = [document for document in held if document["_id"] not in self._running]
         self._standstill.keep_only(document["_id"] for document in others)
         for document in others:

@@ -119,22 +119,25 @@ class Observed:
         structlog.contextvars.clear_contextvars()
         enter_trace(dict(scope["headers"]).get(b"traceparent", b"").decode("latin-1"))
         began = time.perf_counter()
-        status = 500
+        status, waited = 500, None
 
         async def remember(message: Message) -> None:
-            nonlocal status
+            nonlocal status, waited
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, waited = message["status"], time.perf_counter() - began
             await send(message)
 
         try:
             await self._app(scope, receive, remember)
         finally:
-            self._observe(scope, status, time.perf_counter() - began)
+            self._observe(scope, status, time.perf_counter() - began, waited)
 
-    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+    def _observe(self, scope: Scope, status: int, seconds: float, waited: float | None) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         self._metrics.http_requests.labels(method=scope["method"], route=route, status=str(status)).inc()
-        self._metrics.http_seconds.labels(method=scope["method"], route=route).observe(seconds)
+        # Until the answer began: a live stream is open for hours, and was answered at once all the same.
+        self._metrics.http_seconds.labels(method=scope["method"], route=route).observe(
+            seconds if waited is None else waited
+        )
         if scope["path"] not in _QUIET:
             log.info("http.request", method=scope["method"], route=route, status=status, seconds=round(seconds, 4))

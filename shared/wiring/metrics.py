@@ -61,11 +61,17 @@ class Metrics:
         self.outbox_oldest_seconds = gauge("outbox_oldest_seconds", "Age of the oldest unpublished event", "collection")
         self.jobs = counter("jobs_total", "Leased jobs ended", "kind", "outcome")
         self.lease_takeovers = counter("lease_takeovers_total", "Leases taken from dead owners", "kind")
+        self.jobs_due_seconds = gauge("jobs_due_oldest_seconds", "How long a job has waited for a worker", "collection")
+        self.jobs_leased_seconds = gauge("jobs_leased_oldest_seconds", "How long a worker is at one", "collection")
+        self.database_seconds = histogram(
+            "database_command_seconds", "Time the database took to answer", "command", "outcome"
+        )
 
         # gateway
+        self.videos = gauge("videos", "Videos in the galleries now", "status")
         self.videos_accepted = counter("videos_accepted_total", "Requests for videos accepted", "kind")
         self.videos_ended = counter("videos_ended_total", "Attempts that ended", "status", "code")
-        self.video_seconds = histogram("video_seconds", "From request to ready", "kind", buckets=LONG)
+        self.video_seconds = histogram("video_seconds", "From an attempt's request to ready", "kind", buckets=LONG)
         self.reannounced = counter("reannounced_total", "Events published again for want of an answer", "type")
         self.webhooks = counter("webhooks_total", "Webhooks received", "purpose", "outcome")
         self.callback_seconds = histogram(
@@ -86,6 +92,11 @@ class Metrics:
         self.transfers = counter("transfers_total", "Transfers ended", "outcome")
         self.transfer_bytes = counter("transfer_bytes_total", "Bytes stored")
         self.transfer_seconds = histogram("transfer_seconds", "Time a transfer took", buckets=LONG)
+        self.storage_seconds = histogram(
+            "storage_request_seconds", "Time the storage took, its source's left out", "operation", "outcome"
+        )
+        self.uploaded_bytes = counter("storage_uploaded_bytes_total", "Bytes the storage took in these uploads")
+        self.storage_used = gauge("storage_used_bytes", "Size of the videos that are stored now")
         self.objects_swept = counter("objects_swept_total", "Orphaned objects deleted")
 
         # notifier

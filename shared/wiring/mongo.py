@@ -19,6 +19,8 @@ from pymongo.errors import (
 from pymongo.write_concern import WriteConcern
 
 from shared.contracts.wire import utc_now
+from shared.wiring.database_time import DatabaseTime
+from shared.wiring.metrics import Metrics
 
 WATCH_SECONDS = 5.0
 SILENT_SECONDS = 30.0
@@ -74,8 +76,9 @@ class SilentClientError(Exception):
 class Mongo:
     """The client and the database of one service; every write is acknowledged by a majority and journaled."""
 
-    def __init__(self, url: str, default_name: str) -> None:
+    def __init__(self, url: str, default_name: str, metrics: Metrics) -> None:
         self._url = url
+        self._listeners = [DatabaseTime(metrics)]
         self._appname = f"reelway-{default_name}"
         self.client = self._new_client()
         self.database: AsyncDatabase[dict[str, Any]] = self.client.get_default_database(default_name).with_options(
@@ -91,6 +94,7 @@ class Mongo:
             socketTimeoutMS=ANSWER_SECONDS * 1000,
             waitQueueTimeoutMS=SERVER_SELECTION_SECONDS * 1000,
             appname=self._appname,
+            event_listeners=self._listeners,
         )
 
     async def ping(self) -> None:

@@ -50,7 +50,7 @@ class Runtime:
         self._servers = settings.kafka_bootstrap_servers
         self.metrics = Metrics()
         self.health = Health(self.metrics)
-        self.mongo = Mongo(mongo_url, service)
+        self.mongo = Mongo(mongo_url, service, self.metrics)
         self.consumers = consumer_broker(settings, service)
         self.streak = Streak(settings.dead_letters_in_a_row, self.metrics)
         at_hand: Counter[str] = Counter()

@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 
 from services.gateway.routes.bodies import Generate
 from shared.contracts.wire import iso, utc_now
+from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import Mongo
 from shared.wiring.serve import serve
 
@@ -26,7 +27,7 @@ RENDERING = timedelta(minutes=15)
 
 def build(mongo_url: str) -> FastAPI:
     """Return the application; nothing connects before its lifespan."""
-    mongo = Mongo(mongo_url, "bare")
+    mongo = Mongo(mongo_url, "bare", Metrics())
     requests = mongo.database["requests"]
 
     @contextlib.asynccontextmanager

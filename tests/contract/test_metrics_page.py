@@ -1,6 +1,8 @@
 """The page of metrics is what the metrics are, named as Prometheus' conventions say."""
 
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -9,6 +11,7 @@ from deploy.settings_page import ROOT
 from shared.wiring.metrics import Metrics, Series
 
 CATALOGUE = Metrics().catalogue
+COOKIES = {"reelway_access", "reelway_refresh"}
 
 
 def test_the_page_is_up_to_date() -> None:
@@ -27,3 +30,26 @@ def test_names_follow_the_conventions(series: Series) -> None:
     assert series.name.endswith("_total") == (series.kind == "counter")
     assert series.kind != "histogram" or series.name.endswith("_seconds")
     assert len(series.meaning) > 5
+
+
+def test_a_unit_is_a_base_unit_and_stands_at_the_end() -> None:
+    for series in CATALOGUE:
+        words = series.name.removesuffix("_total").split("_")
+        assert not {"ms", "milliseconds", "minutes", "hours", "kb", "mb", "percent", "count", "gauge"} & set(words)
+        assert [word for word in words[:-1] if word in ("seconds", "bytes", "ratio")] == []
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not here: install the package prometheus")
+def test_prometheus_finds_nothing_to_say_about_them() -> None:
+    command = ["promtool", "check", "metrics"]
+    done = subprocess.run(command, input=Metrics().render(), capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+def test_the_pages_name_no_series_that_there_is_not() -> None:
+    known = {series.name for series in CATALOGUE} | COOKIES
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        named = {
+            re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"\breelway_[a-z_]+", page.read_text())
+        }
+        assert named <= known, page

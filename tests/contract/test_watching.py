@@ -44,8 +44,8 @@ def board(file: Path) -> dict[str, Any]:
 
 def questions() -> list[tuple[str, str]]:
     """Return the name and the PromQL of every alert and every panel."""
-    rules = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"][0]["rules"]
-    asked = [(rule["alert"], rule["expr"]) for rule in rules]
+    groups = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"]
+    asked = [(rule["alert"], rule["expr"]) for group in groups for rule in group["rules"]]
     for file in DASHBOARDS:
         panels = board(file)["panels"]
         asked += [(f"{file.stem}: {panel['title']}", part["expr"]) for panel in panels for part in panel["targets"]]
@@ -65,6 +65,38 @@ def test_only_what_the_catalogue_has_is_asked_for(name: str, question: str) -> N
     for group in re.findall(r"\b(?:by|on) \(([^)]*)\)", question):
         named |= set(re.findall(r"\w+", group))
     assert named <= labels | FROM_PROMETHEUS, name
+
+
+def panels() -> list[Any]:
+    return [
+        pytest.param(panel, id=f"{file.stem}: {panel['title']}")
+        for file in DASHBOARDS
+        for panel in board(file)["panels"]
+    ]
+
+
+@pytest.mark.parametrize("panel", panels())
+def test_a_panel_shows_the_unit_of_what_it_asks_for(panel: dict[str, Any]) -> None:
+    asked = {base_of(name) for target in panel["targets"] for name in re.findall(r"\breelway_\w+", target["expr"])}
+    unit = panel["fieldConfig"]["defaults"]["unit"]
+    of_bytes = any(re.search(r"_bytes(_total)?$", name) for name in asked)
+    of_seconds = bool(asked) and all(name.endswith("_seconds") for name in asked)
+    if not asked:
+        assert unit in ("short", "bytes")
+    elif of_bytes:
+        assert unit in ("bytes", "Bps")
+    else:
+        assert (unit == "s") == of_seconds
+
+
+@pytest.mark.parametrize("panel", panels())
+def test_a_legend_names_only_labels_that_the_answer_has(panel: dict[str, Any]) -> None:
+    for target in panel["targets"]:
+        kept = {
+            label for group in re.findall(r"\bby \(([^)]*)\)", target["expr"]) for label in re.findall(r"\w+", group)
+        }
+        whole = not re.search(r"\b(sum|max|min|count|histogram_quantile)\b", target["expr"])
+        assert whole or set(re.findall(r"{{(\w+)}}", target["legendFormat"])) <= kept, target
 
 
 @promtool

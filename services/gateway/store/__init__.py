@@ -36,6 +36,7 @@ class Store:
         """Make every index of every collection."""
         for part in (
             self.videos,
+            self.tally,
             self.receipts,
             self.history,
             self.timeline,

@@ -1,4 +1,4 @@
-"""One person's own numbers, counted in `videos`: of what is in their gallery now."""
+"""What is counted in `videos`: one person's own numbers, of what is in their gallery now, and those of everybody."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,6 +30,14 @@ class Tally:
 
     def __init__(self, collection: AsyncCollection[Document]) -> None:
         self._collection = collection
+
+    async def ensure_indexes(self) -> None:
+        """Make the index that videos are counted in."""
+        await self._collection.create_index("status")
+
+    async def of_all(self) -> Mapping[VideoStatus, int]:
+        """Return how many videos of all users have each status, deleted ones left out. Raises PyMongoError."""
+        return {status: await self._collection.count_documents({"status": status.value}) for status in VideoStatus}
 
     async def of(self, user_id: str) -> Numbers:
         """Return this user's numbers. Raises PyMongoError."""

@@ -92,6 +92,7 @@ def to_video(document: Document) -> Video:
         message=document.get("message"),
         estimated_completion=document.get("estimatedCompletion"),
         expected_seconds=document.get("expectedSeconds"),
+        requested_at=document.get("requestedAt"),
         failure=Failure(**error) if error else None,
         restart=document.get("restart"),
         s3_key=document.get("s3Key"),

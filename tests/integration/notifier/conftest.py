@@ -22,6 +22,7 @@ from deploy.local.stack import LocalStack
 from shared.contracts import topics
 from shared.contracts.cloudevents import decode
 from shared.contracts.events import NotificationCreated
+from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import Mongo
 from tests.integration.notifier.partners import Gateway, Publisher
 
@@ -104,7 +105,7 @@ async def heard_by_all(notifier: LocalStack) -> AsyncIterator[list[NotificationC
 @pytest.fixture
 async def database(notifier: LocalStack) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
     """The notifier's own database, to make in it what only time or another replica would."""
-    mongo = Mongo(notifier.url("notifier-db"), "notifier")
+    mongo = Mongo(notifier.url("notifier-db"), "notifier", Metrics())
     yield mongo.database
     await mongo.close()
 

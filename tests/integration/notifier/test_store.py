@@ -30,7 +30,7 @@ async def _published(record: Record) -> None:
 
 @pytest.fixture
 async def mongo(notifier: LocalStack) -> AsyncIterator[Mongo]:
-    mongo = Mongo(notifier.url("notifier-db"), f"store_{uuid4().hex[:8]}")
+    mongo = Mongo(notifier.url("notifier-db"), f"store_{uuid4().hex[:8]}", Metrics())
     yield mongo
     await mongo.close()
 

@@ -10,6 +10,7 @@ import pytest_asyncio
 from pymongo.asynchronous.collection import AsyncCollection
 
 from deploy.local.stack import LocalStack
+from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import Mongo
 from shared.wiring.runtime import Runtime
 from shared.wiring.settings import CommonSettings
@@ -30,7 +31,7 @@ async def core(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalS
 @pytest.fixture
 async def collection(core: LocalStack) -> AsyncIterator[Collection]:
     """An empty collection."""
-    mongo = Mongo(core.url("media-db"), "delivery")
+    mongo = Mongo(core.url("media-db"), "delivery", Metrics())
     yield mongo.database[f"things_{uuid4().hex}"]
     await mongo.close()
 

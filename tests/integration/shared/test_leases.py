@@ -249,3 +249,31 @@ async def test_a_frozen_database_costs_the_lease_and_not_the_job(collection: Col
         await until(has(collection, done=1))
     assert tries[0] == 1
     assert len(tries) == 2
+
+
+async def test_jobs_that_wait_and_jobs_that_are_held_for_long_are_seen(collection: Collection) -> None:
+    release = asyncio.Event()
+
+    async def work(lease: Lease) -> None:
+        await release.wait()
+        await lease.finish()
+
+    metrics = Metrics()
+    pool = Workers(collection, work, metrics=metrics, concurrency=1, poll_every=timedelta(seconds=0.1))
+    long_ago = utc_now() - timedelta(hours=1)
+    await collection.insert_one({"_id": "later", "job": new_job("x", due_at=utc_now() + timedelta(hours=1))})
+    await collection.insert_one({"_id": "held", "job": new_job("x", due_at=long_ago - timedelta(hours=1))})
+    await collection.insert_one({"_id": "waits", "job": new_job("x", due_at=long_ago)})
+
+    def age(name: str) -> float:
+        return (
+            metrics.registry.get_sample_value(f"reelway_jobs_{name}_oldest_seconds", {"collection": collection.name})
+            or 0
+        )
+
+    async with working(pool):
+        await until(lambda: 3600 <= age("due") < 3700)
+        await collection.update_one({"_id": "held"}, {"$set": {"job.leasedAt": long_ago}})
+        await until(lambda: 3600 <= age("leased") < 3700)
+        release.set()
+        await until(lambda: age("due") == age("leased") == 0)

@@ -15,7 +15,7 @@ from tests.waiting import until
 
 
 async def main(url: str, name: str) -> None:
-    mongo = Mongo(url, "delivery")
+    mongo = Mongo(url, "delivery", Metrics())
     collection = mongo.database[name]
 
     async def work(lease: Lease) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, field_validator
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 from starlette.types import Receive, Scope, Send
@@ -202,6 +202,24 @@ async def test_metrics_name_the_route_and_never_the_path(client: httpx.AsyncClie
     assert 'reelway_http_requests_total{method="POST",route="/size/{name}",status="200"} 1.0' in exposition
     assert 'route="unmatched",status="404"' in exposition
     assert "secret-name" not in exposition
+
+
+async def test_a_live_stream_was_answered_when_it_began(client: httpx.AsyncClient, service: Service) -> None:
+    open_seconds = 0.2
+
+    @service.app.get("/stream")
+    async def stream() -> Response:
+        async def slowly() -> AsyncIterator[bytes]:
+            yield b"ready"
+            await asyncio.sleep(open_seconds)
+
+        return StreamingResponse(slowly())
+
+    assert (await client.get("/stream")).content == b"ready"
+    labels = {"method": "GET", "route": "/stream"}
+    waited = service.metrics.registry.get_sample_value("reelway_http_request_seconds_sum", labels)
+    assert waited is not None
+    assert waited < open_seconds
 
 
 async def test_ready_follows_what_is_required_and_says_what_is_degraded(
