@@ -6,12 +6,13 @@ ARGS ?=
 WORKERS ?= 2
 INSTALL = exec "$(PYTHON)" -I deploy/local/install.py
 DEV = runtime engines dev
+LOCKED = $(DEV) n8n
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-engines lint format docs bench chaos lock
+.PHONY: help up down test test-engines test-n8n lint format docs bench chaos lock
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 # exec, so that a SIGTERM which make passes on reaches the stack and not a shell around it.
 up: ## Start Reelway on this machine; Ctrl-C stops it
@@ -31,6 +32,13 @@ test-engines: .cache/kafka ## Run the integration and end-to-end tests against A
 .cache/kafka: deploy/local/kafka/pom.xml
 	mvn --quiet --batch-mode -Dstyle.color=never --file $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/$@"
 	@touch $@
+
+test-n8n: .cache/n8n/installed ## Run the workflows of deploy/n8n in a real n8n; installs it first (13 minutes, 3.7 GB)
+	@$(INSTALL) $(LOCKED) -- -m pytest -n 0 tests/n8n $(ARGS)
+
+.cache/n8n/installed: deploy/local/n8n/package-lock.json deploy/local/n8n/install.sh requirements/n8n.txt
+	@$(INSTALL) $(LOCKED)
+	deploy/local/n8n/install.sh "$(CURDIR)/.cache/n8n"
 
 lint: ## Check style, types, imports and the lock files
 	@$(INSTALL) $(DEV)
@@ -60,7 +68,7 @@ chaos: ## Break everything while it is used, and check every promise; ARGS="--se
 lock: ## Write the lock files anew from requirements/*.in; ARGS=--upgrade takes newer releases
 	@tool="$$(mktemp -d)" && trap 'rm -rf "$$tool"' EXIT && \
 	"$(PYTHON)" -m venv "$$tool" && "$$tool/bin/pip" install --quiet uv && \
-	for set in $(DEV); do \
+	for set in $(LOCKED); do \
 		"$$tool/bin/uv" pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
 			$(ARGS) requirements/$$set.in --output-file requirements/$$set.txt || exit 1; \
 	done
