@@ -53,6 +53,7 @@ class RealN8n:
     def __init__(self, folder: Path, ports: dict[str, int]) -> None:
         self.secrets = Secrets()
         self.api_key = ""
+        self.owner_password = f"A1{secrets.token_hex(12)}"
         self._folder = folder
         self._url = f"http://127.0.0.1:{ports['n8n']}"
         self._env = _environment(folder, ports, self.secrets)
@@ -119,7 +120,7 @@ class RealN8n:
             "email": "owner@example.com",
             "firstName": "O",
             "lastName": "N",
-            "password": f"A1{secrets.token_hex(12)}",
+            "password": self.owner_password,
         }
         async with httpx.AsyncClient(base_url=f"{self._url}/rest", timeout=60) as editor:
             (await editor.post("/owner/setup", json=owner)).raise_for_status()
@@ -194,5 +195,5 @@ def _environment(folder: Path, ports: dict[str, int], made: Secrets) -> dict[str
     }
 
 
-def _credential(id_: str, name: str, kind: str, **data: str) -> Json:
-    return {"id": id_, "name": name, "type": kind, "data": data}
+def _credential(id_: str, title: str, kind: str, **data: str) -> Json:
+    return {"id": id_, "name": title, "type": kind, "data": data}

@@ -1,9 +1,12 @@
 """A rendering service for the nodes marked "(yours)": takes an order, says how far it is, serves the file.
 
-It counts what a customer would be billed for, and does for each title what a test told it to.
+It counts what a customer would be billed for, and does for each title what a test told it to. For a try by hand:
+
+    python -m tests.n8n.renderer 5680
 """
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -136,3 +139,9 @@ def _handler(renderer: Renderer) -> type[BaseHTTPRequestHandler]:
             """Say nothing."""
 
     return Handler
+
+
+if __name__ == "__main__":
+    with renderer_on(int(sys.argv[1])) as renderer:
+        print(f"Renders at {renderer.url}; Ctrl-C stops it", flush=True)  # noqa: T201
+        threading.Event().wait()

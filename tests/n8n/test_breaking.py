@@ -11,7 +11,7 @@ from tests.driving import Json, ask, eventually, wait_for_stage, wait_for_status
 from tests.n8n.real_n8n import RealN8n, runs_of_node
 from tests.n8n.renderer import Renderer
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1200)
 
 
 async def execution_id_of(user: User, video_id: str) -> str:

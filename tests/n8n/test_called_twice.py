@@ -11,7 +11,7 @@ from tests.n8n.real_n8n import RealN8n, item_of
 from tests.n8n.renderer import Renderer
 from tests.waiting import until
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 async def call_of(user: User, n8n: RealN8n, title: str) -> Json:

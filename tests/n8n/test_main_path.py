@@ -11,7 +11,7 @@ from tests.driving import CREATE, Json, ask, status_of, wait_for_status
 from tests.n8n.real_n8n import RealN8n
 from tests.n8n.renderer import Renderer
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 async def is_playable(client: httpx.AsyncClient, video_id: str) -> bool:
