@@ -11,12 +11,13 @@ REAL_ENGINES ?=
 ENGINES ?= kafka s3 mongo
 # Whatever starts an engine: the rest of tests/integration starts the workflow engine at most.
 ON_ENGINES = $(addprefix tests/integration/,gateway generator media notifier shared local/test_engines.py local/test_whole_stack.py) tests/e2e
+LOCKED = $(DEV) real n8n
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-engines real-kafka real-mongo real-s3 lint format docs bench chaos lock
+.PHONY: help up down test test-engines real-kafka real-mongo real-s3 test-n8n lint format docs bench chaos lock
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 # exec, so that a SIGTERM which make passes on reaches the stack and not a shell around it.
 up: ## Start Reelway on this machine; Ctrl-C stops it
@@ -47,6 +48,13 @@ real-s3:
 .cache/secantus/bin/secantusd-rs:
 	cargo install secantus-mdb --version 0.5.3-beta.196 --locked --ignore-rust-version --root .cache/secantus
 
+test-n8n: .cache/n8n/installed ## Run the workflows of deploy/n8n in a real n8n; installs it first (13 minutes, 3.7 GB)
+	@$(INSTALL) $(DEV) n8n -- -m pytest -n 0 tests/n8n $(ARGS)
+
+.cache/n8n/installed: deploy/local/n8n/package-lock.json deploy/local/n8n/install.sh requirements/n8n.txt
+	@$(INSTALL) $(DEV) n8n
+	deploy/local/n8n/install.sh "$(CURDIR)/.cache/n8n"
+
 lint: ## Check style, types, imports and the lock files
 	@$(INSTALL) $(DEV)
 	.venv/bin/ruff check .
@@ -75,7 +83,7 @@ chaos: $(REAL_ENGINES:%=real-%) ## Break everything while it is used, and check 
 lock: ## Write the lock files anew from requirements/*.in; ARGS=--upgrade takes newer releases
 	@tool="$$(mktemp -d)" && trap 'rm -rf "$$tool"' EXIT && \
 	"$(PYTHON)" -m venv "$$tool" && "$$tool/bin/pip" install --quiet uv && \
-	for set in $(DEV) real; do \
+	for set in $(LOCKED); do \
 		"$$tool/bin/uv" pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
 			$(ARGS) requirements/$$set.in --output-file requirements/$$set.txt || exit 1; \
 	done

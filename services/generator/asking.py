@@ -46,7 +46,7 @@ class Asking:
     async def about(self, attempt: Attempt, *, thoroughly: bool) -> Told:
         """Return what the engine says; `thoroughly` brings the data a conclusion needs."""
         try:
-            told = _told(await self._execution(attempt, thoroughly=thoroughly))
+            told = _told(await self._execution(attempt, thoroughly=thoroughly), attempt)
         except NotToldError:
             told = Told(Said.NOTHING)
         self._metrics.engine_answers.labels(said=told.said).inc()
@@ -83,9 +83,10 @@ def news_of(told: Told, attempt: Attempt) -> News:
 _UNEXPLAINED = {"canceled": "The rendering was stopped where it ran. Try again."}
 
 
-def _told(execution: Execution | None) -> Told:
+def _told(execution: Execution | None, attempt: Attempt) -> Told:
     if execution is None:
         return Told(Said.GONE)
-    if execution.is_over:
+    # One that waits with its report in hand has made what it was to make, and does not get it through.
+    if execution.is_over or (execution.waits and reported_in(execution.data, attempt)):
         return Told(Said.OVER, execution)
     return Told(Said.RUNNING if execution.is_under_way else Said.NOTHING, execution)

@@ -39,6 +39,11 @@ class Execution(BaseModel):
         return self.status in UNDER_WAY
 
     @property
+    def waits(self) -> bool:
+        """Return whether it goes on by itself later, and does nothing until then."""
+        return self.status == "waiting"
+
+    @property
     def failed(self) -> bool:
         """Return whether it ended in another way than to its end."""
         return self.is_over and self.status != "success"

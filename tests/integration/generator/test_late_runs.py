@@ -69,6 +69,13 @@ async def test_a_result_that_nobody_reported_is_taken_at_the_deadline(world: Wor
     assert (await world.event(WorkflowCompleted, event.video_id)).video_url == url_of(event)
 
 
+async def test_a_result_that_a_waiting_run_does_not_get_through_is_taken_at_the_deadline(world: World) -> None:
+    event = await world.request(started("709"))
+    (call,) = await world.called(event.video_id)
+    world.n8n.runs["709"] = Run("waiting", call=call, gave_out=[report_of(event)])
+    assert (await world.event(WorkflowCompleted, event.video_id)).video_url == url_of(event)
+
+
 async def test_a_failure_that_nobody_reported_is_told_at_the_deadline(world: World) -> None:
     event = await world.request(started("705"))
     world.n8n.runs["705"] = Run("error", call=(await world.called(event.video_id))[0], error="No credits left")

@@ -1,0 +1,152 @@
+"""What breaks: n8n, Reelway, and what is said between them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from deploy.local.stack import LocalStack
+from tests.conftest import User
+from tests.driving import Json, ask, eventually, wait_for_stage, wait_for_status
+from tests.n8n.real_n8n import RealN8n, runs_of_node
+from tests.n8n.renderer import Renderer
+
+pytestmark = pytest.mark.timeout(1200)
+
+
+async def execution_id_of(user: User, video_id: str) -> str:
+    """Return the executionId that Reelway knows of the newest video."""
+
+    async def look() -> str | None:
+        for run in (await user.client.get("/api/video/history")).json()["data"]["workflows"]:
+            if run["executionId"]:
+                return str(run["executionId"])
+        return None
+
+    return await eventually(look, f"the executionId of {video_id} is known")
+
+
+async def ordered(renderer: Renderer, video_id: str, count: int = 1) -> None:
+    """Return once that many renders were ordered for the video."""
+
+    async def look() -> bool:
+        return len(renderer.paid_for(video_id)) >= count
+
+    await eventually(look, f"{count} orders for {video_id}", 120)
+
+
+async def has_status(n8n: RealN8n, execution_id: str, *wanted: str, seconds: float = 120) -> Json:
+    """Return the execution once n8n says so."""
+
+    async def look() -> Json | None:
+        execution = await n8n.execution(execution_id)
+        return execution if execution["status"] in wanted else None
+
+    return await eventually(look, f"execution {execution_id} is {wanted}", seconds)
+
+
+@asynccontextmanager
+async def with_settings(stack: LocalStack, name: str, **settings: str) -> AsyncIterator[None]:
+    """Run a service with other settings for a while."""
+    before = {variable: stack.settings(name)[variable] for variable in settings}
+    await stack.restart(name, settings)
+    try:
+        yield
+    finally:
+        await stack.restart(name, before)
+
+
+async def test_n8n_killed_while_it_orders_the_render_fails_and_a_retry_makes_it_ready(
+    user: User, n8n: RealN8n, renderer: Renderer
+) -> None:
+    plan = renderer.plan("Killed while ordering", taken=False)
+    video_id = await ask(user.client, "Killed while ordering")
+    await ordered(renderer, video_id)
+    await n8n.child.kill()
+    plan.taken.set()
+    await n8n.start()
+    failed = await wait_for_status(user.client, video_id, "failed", 180)
+    assert failed["error"]["code"] == "WORKFLOW_FAILED"
+    assert "did not finish" in failed["error"]["message"]
+    assert failed["error"]["retryable"] is True
+    assert (await user.client.post(f"/api/video/retry/{video_id}")).status_code == 202
+    await wait_for_status(user.client, video_id, "ready", 120)
+    keys = [order.key for order in renderer.paid_for(video_id)]
+    assert [str(key).rpartition(":")[2] for key in keys] == ["1", "2"]
+
+
+async def test_n8n_killed_while_it_waits_for_the_render_goes_on(user: User, n8n: RealN8n, renderer: Renderer) -> None:
+    plan = renderer.plan("Killed while waiting", done=False)
+    video_id = await ask(user.client, "Killed while waiting")
+    execution_id = await execution_id_of(user, video_id)
+    await has_status(n8n, execution_id, "waiting")
+    assert (await wait_for_stage(user.client, video_id, "rendering"))["progress"] == 10
+    await n8n.child.kill()
+    plan.done.set()
+    await n8n.start()
+    await wait_for_status(user.client, video_id, "ready", 180)
+    assert len(renderer.paid_for(video_id)) == 1
+
+
+async def test_reelway_down_while_n8n_calls_back_and_n8n_killed_while_it_waits(
+    user: User, n8n: RealN8n, renderer: Renderer, stack: LocalStack
+) -> None:
+    plan = renderer.plan("Nobody answers", taken=False)
+    video_id = await ask(user.client, "Nobody answers")
+    execution_id = await execution_id_of(user, video_id)
+    await ordered(renderer, video_id)
+    await stack.kill("gateway")
+    plan.taken.set()
+    execution = await has_status(n8n, execution_id, "waiting")
+    assert execution["data"]["resultData"]["lastNodeExecuted"] == "Pause"
+    await n8n.child.kill()
+    await n8n.start()
+    await stack.start("gateway")
+    await wait_for_status(user.client, video_id, "ready", 180)
+    execution = await has_status(n8n, execution_id, "success")
+    assert len(runs_of_node(execution, "Tell Reelway")) == 2
+    assert len(renderer.paid_for(video_id)) == 1
+
+
+async def test_a_refused_callback_is_made_up_for_by_asking_n8n(
+    user: User, n8n: RealN8n, renderer: Renderer, stack: LocalStack
+) -> None:
+    """A secret that changed while a video was rendered: neither the callback nor the error workflow gets through."""
+    plan = renderer.plan("Refused", taken=False)
+    video_id = await ask(user.client, "Refused")
+    execution_id = await execution_id_of(user, video_id)
+    await ordered(renderer, video_id)
+    async with with_settings(stack, "gateway", WEBHOOK_SECRETS="another-secret-than-before"):
+        plan.taken.set()
+        execution = await has_status(n8n, execution_id, "error")
+        assert execution["data"]["resultData"]["lastNodeExecuted"] == "Not delivered"
+        await wait_for_status(user.client, video_id, "ready", 120)
+    assert len(renderer.paid_for(video_id)) == 1
+
+
+@pytest.mark.parametrize("moment", ["ordering", "waiting"])
+async def test_what_its_owner_cancels_is_stopped_in_n8n(
+    user: User, n8n: RealN8n, renderer: Renderer, moment: str
+) -> None:
+    title = f"Cancelled while {moment}"
+    plan = renderer.plan(title, taken=moment == "waiting", done=False)
+    video_id = await ask(user.client, title)
+    execution_id = await execution_id_of(user, video_id)
+    await ordered(renderer, video_id)
+    await has_status(n8n, execution_id, "waiting" if moment == "waiting" else "running")
+    assert (await user.client.post(f"/api/video/cancel/{video_id}")).status_code == 202
+    await has_status(n8n, execution_id, "canceled")
+    plan.taken.set()
+    assert (await wait_for_status(user.client, video_id, "failed"))["error"]["code"] == "CANCELLED"
+
+
+async def test_with_signatures_instead_of_tokens(
+    user: User, n8n: RealN8n, renderer: Renderer, stack: LocalStack
+) -> None:
+    renderer.plan("Signed failure", fails="No voice")
+    async with with_settings(stack, "generator", GENERATE_VIDEO_WEBHOOK_URL=n8n.webhook("generate-video-signed")):
+        video_id = await ask(user.client, "Signed")
+        await wait_for_status(user.client, video_id, "ready", 120)
+        failing = await ask(user.client, "Signed failure")
+        failed = await wait_for_status(user.client, failing, "failed", 120)
+    assert failed["error"]["message"] == "No voice"

@@ -1,0 +1,56 @@
+"""What works: a script goes through the workflows of deploy/n8n and becomes a stored video."""
+
+import io
+
+import av
+import httpx
+import pytest
+
+from tests.conftest import User
+from tests.driving import CREATE, Json, ask, status_of, wait_for_status
+from tests.n8n.real_n8n import RealN8n
+from tests.n8n.renderer import Renderer
+
+pytestmark = pytest.mark.timeout(1200)
+
+
+async def is_playable(client: httpx.AsyncClient, video_id: str) -> bool:
+    """Return whether what the owner downloads is a video."""
+    redirect = await client.get(f"/api/video/download/{video_id}")
+    async with httpx.AsyncClient() as anyone:
+        data = (await anyone.get(redirect.headers["location"])).content
+    with av.open(io.BytesIO(data), mode="r") as container:
+        return next(container.decode(container.streams.video[0])).width > 0
+
+
+async def runs_of(client: httpx.AsyncClient) -> list[Json]:
+    """Return the owner's workflow history."""
+    return list((await client.get("/api/video/history")).json()["data"]["workflows"])
+
+
+async def test_a_script_becomes_a_stored_video(user: User, n8n: RealN8n, renderer: Renderer) -> None:
+    video_id = await ask(user.client, "Through n8n")
+    await wait_for_status(user.client, video_id, "ready", 120)
+    assert await is_playable(user.client, video_id)
+    (order,) = renderer.paid_for(video_id)
+    assert "callbacks" not in order.body
+    assert order.key == f"{order.body['requestId']}:1"
+    (run,) = await runs_of(user.client)
+    execution = await n8n.execution(run["executionId"])
+    assert (execution["status"], execution["mode"]) == ("success", "webhook")
+
+
+async def test_a_prompt_goes_the_same_way(user: User, renderer: Renderer) -> None:
+    answer = await user.client.post("/api/video/create", json=CREATE)
+    video_id = answer.json()["data"]["videoId"]
+    await wait_for_status(user.client, video_id, "ready", 120)
+    assert await is_playable(user.client, video_id)
+    assert len(renderer.paid_for(video_id)) == 1
+
+
+async def test_a_failed_render_fails_with_its_own_words(user: User, n8n: RealN8n, renderer: Renderer) -> None:
+    renderer.plan("No such avatar", fails="No avatar of that name")
+    video_id = await ask(user.client, "No such avatar")
+    video = await wait_for_status(user.client, video_id, "failed", 120)
+    assert (video["error"]["code"], video["error"]["message"]) == ("WORKFLOW_FAILED", "No avatar of that name")
+    assert (await status_of(user.client, video_id))["attempt"] == 1
