@@ -25,7 +25,8 @@ class Metrics:
     """The series of one process, in a registry of its own so that several can live in one test."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # a second series beside each counter, which nobody asks for
+        # They would be a second series beside each counter, which nobody asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
         self.catalogue: list[Series] = []
         ProcessCollector(registry=registry)
