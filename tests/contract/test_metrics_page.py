@@ -24,6 +24,16 @@ def test_the_catalogue_is_what_is_exposed() -> None:
     assert {series.name.removesuffix("_total") for series in metrics.catalogue} == exposed
 
 
+def test_nothing_is_said_beside_the_catalogue() -> None:
+    metrics = Metrics()
+    metrics.transfer_seconds.observe(1)
+    metrics.webhooks.labels(purpose="complete", outcome="stored").inc()
+    said = {
+        re.split(r"[ {]", line)[0] for line in metrics.render().decode().splitlines() if line.startswith("reelway_")
+    }
+    assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in said} <= {series.name for series in CATALOGUE}
+
+
 @pytest.mark.parametrize("series", CATALOGUE, ids=lambda series: series.name)
 def test_names_follow_the_conventions(series: Series) -> None:
     assert re.fullmatch(r"reelway_[a-z]+(_[a-z]+)*", series.name)

@@ -34,8 +34,8 @@ IMPATIENT = {  # but no callback is so late that it is taken for lost, also wher
     "gateway": {**QUICK["gateway"], "ACCESS_TOKEN_LIFE": "8"},
     "generator": {
         "WORKFLOW_ASK_EVERY": "0.5",
-        "WORKFLOW_LOST_AFTER": "45",
-        "WORKFLOW_DEADLINE": "60",
+        "WORKFLOW_LOST_AFTER": "30",
+        "WORKFLOW_DEADLINE": "90",
         "JOB_LEASE": "6",
     },
     "media": {"TRANSFER_UNREACHABLE_FOR": "2", "SWEEP_EVERY": "0.5"},
@@ -110,13 +110,13 @@ async def all_hold(prometheus: Prometheus, promises: Mapping[str, str]) -> None:
 
 
 async def labels_are_bounded(prometheus: Prometheus, secrets: tuple[str, ...]) -> None:
-    """See that each series has the labels the catalogue names, and none that grows with users and videos."""
+    """See that each series has labels that the catalogue names (empty ones are not kept), and none that grows with users and videos."""
     series = [one for one in await prometheus.series() if one["__name__"].startswith("reelway_")]
     users = {secret.partition("_")[0] for secret in secrets}
     for one in series:
-        name = re.sub(r"_(bucket|sum|count|created)$", "", one["__name__"])
+        name = re.sub(r"_(bucket|sum|count)$", "", one["__name__"])
         described = CATALOGUE.get(one["__name__"]) or CATALOGUE[name]
-        assert set(one) - {"__name__", "job", "instance", "service", "le"} == set(described.labels), one
+        assert set(one) - {"__name__", "job", "instance", "service", "le"} <= set(described.labels), one
         assert not [value for value in one.values() if any(user in value for user in users)], one
     assert len(series) < 5000
 
