@@ -23,6 +23,9 @@ PAGE = 100
 # An API that doesn't answer must not keep the workers from calling: they ask it nothing for so long.
 QUIET_SECONDS = 5.0
 
+# In n8n's words: it has ended, or is there no more.
+_NOTHING_TO_STOP = ("executions can be stopped", "find execution to stop")
+
 Shape = TypeVar("Shape", bound=BaseModel)
 
 log = structlog.get_logger(__name__)
@@ -111,7 +114,7 @@ class Runs:
         answer = await self._ask(kind, "POST", f"/{_segment(execution_id)}/stop", {})
         if 200 <= answer.status < 300:
             return Stop.STOPPED
-        if answer.status == 409 or "executions can be stopped" in _said(answer):
+        if answer.status == 409 or any(words in _said(answer) for words in _NOTHING_TO_STOP):
             return Stop.OVER
         if answer.status in (400, 401, 403, 404, 405, 501):
             return Stop.IMPOSSIBLE

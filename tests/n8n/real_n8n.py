@@ -21,7 +21,7 @@ WORKFLOWS = REPOSITORY / "deploy" / "n8n"
 INSTALLED = REPOSITORY / ".cache" / "n8n"
 CALLER_HEADER = "X-Reelway"
 REELWAYS_SCOPES = ["execution:read", "execution:list", "execution:stop"]
-START_SECONDS = 240.0
+START_SECONDS = 600.0
 
 Json = dict[str, Any]
 
@@ -191,7 +191,7 @@ def _environment(folder: Path, ports: dict[str, int], made: Secrets) -> dict[str
         "N8N_RUNNERS_BROKER_PORT": str(ports["n8n-broker"]),
         "N8N_SECURE_COOKIE": "false",
         "NODE_ENV": "production",
-        "GENERIC_TIMEZONE": "UTC",
+        "GENERIC_TIMEZONE": "Etc/UTC",
     }
 
 

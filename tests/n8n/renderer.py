@@ -5,11 +5,11 @@ It counts what a customer would be billed for, and does for each title what a te
     python -m tests.n8n.renderer 5680
 """
 
+import contextlib
 import json
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -87,7 +87,7 @@ class Renderer:
         return {"status": "ready", "videoUrl": f"{self.url}/files/{number}.mp4"}
 
 
-@contextmanager
+@contextlib.contextmanager
 def renderer_on(port: int) -> Iterator[Renderer]:
     """Serve in threads of its own, so that it answers whatever loop a test runs in."""
     renderer = Renderer(port)
@@ -142,6 +142,6 @@ def _handler(renderer: Renderer) -> type[BaseHTTPRequestHandler]:
 
 
 if __name__ == "__main__":
-    with renderer_on(int(sys.argv[1])) as renderer:
+    with renderer_on(int(sys.argv[1])) as renderer, contextlib.suppress(KeyboardInterrupt):
         print(f"Renders at {renderer.url}; Ctrl-C stops it", flush=True)  # noqa: T201
         threading.Event().wait()

@@ -24,7 +24,7 @@ _MOST_PER_PAGE = 250
 
 
 class Unauthorized(Exception):
-    """The X-N8N-API-KEY header is missing or wrong; the message says which."""
+    """The X-N8N-API-KEY header is missing or wrong."""
 
 
 class BadCursor(Exception):
@@ -38,10 +38,8 @@ def n8n_routes(
     key = settings.api_key.get_secret_value() if settings.api_key else None
 
     async def authorised(x_n8n_api_key: Annotated[str | None, Header()] = None) -> None:
-        if key is not None and x_n8n_api_key is None:
-            raise Unauthorized("'X-N8N-API-KEY' header required")
         if key is not None and not hmac.compare_digest(key.encode(), (x_n8n_api_key or "").encode()):
-            raise Unauthorized("unauthorized")
+            raise Unauthorized("Unauthorized")
 
     router = APIRouter(prefix="/api/v1/executions", dependencies=[Depends(authorised)])
     IncludeData = Annotated[bool, Query(alias="includeData")]
@@ -78,13 +76,15 @@ def n8n_routes(
     @router.post("/{execution_id}/stop")
     async def stop(execution_id: str) -> JSONResponse:
         execution = store.get(execution_id)
-        if execution is None or book.strike(CannotStop, execution.names) is not None:
+        if execution is None:
+            return JSONResponse({"message": "Failed to find execution to stop"}, 404)
+        if book.strike(CannotStop, execution.names) is not None:
             return _not_found()
         if execution.status != "running":
             message = (
                 f"Only running or waiting executions can be stopped and {execution.id} is currently {execution.status}"
             )
-            return JSONResponse({"message": message}, 500)
+            return JSONResponse({"message": message}, 409)
         await engine.cancel(execution)
         names = ("mode", "startedAt", "stoppedAt", "finished", "status")
         return JSONResponse({name: as_n8n_shows(execution)[name] for name in names})

@@ -18,7 +18,7 @@ async def test_the_public_api_tells_about_executions(tmp_path: Path, new_job: Ne
     with running_engine(tmp_path, WORKFLOW_API_KEY="the-key") as engine:
         assert (await engine.http.get("/api/v1/executions")).status_code == 401
         wrong = await engine.http.get("/api/v1/executions", headers={"x-n8n-api-key": "no"})
-        assert (wrong.status_code, wrong.json()) == (401, {"message": "unauthorized"})
+        assert (wrong.status_code, wrong.json()) == (401, {"message": "Unauthorized"})
 
         done, failed = new_job(engine), new_job(engine)
         await failed.fault({"kind": "fail", "message": "No avatar"})
@@ -45,7 +45,9 @@ async def test_the_public_api_tells_about_executions(tmp_path: Path, new_job: Ne
         assert (await engine.http.get("/api/v1/executions/77", headers=key)).status_code == 404
         report = nodes["Report"][0]["data"]["main"][0][0]["json"]
         assert report == done.posts("complete")[0].body
-        assert (await engine.http.post(f"/api/v1/executions/{execution_id}/stop", headers=key)).status_code == 500
+        assert (await engine.http.post(f"/api/v1/executions/{execution_id}/stop", headers=key)).status_code == 409
+        nothing = await engine.http.post("/api/v1/executions/77/stop", headers=key)
+        assert (nothing.status_code, nothing.json()) == (404, {"message": "Failed to find execution to stop"})
 
 
 async def test_what_runs_is_listed_only_where_it_is_asked_for(engine: EngineProcess, job: Job) -> None:
@@ -95,7 +97,7 @@ async def test_a_run_can_be_stopped_and_nobody_is_called(engine: EngineProcess, 
     assert stopped["stoppedAt"] is not None
     assert job.posts("complete", "error") == []
     again = await engine.http.post(f"/api/v1/executions/{execution_id}/stop")
-    assert again.status_code == 500
+    assert again.status_code == 409
     assert again.json()["message"].endswith(f"{execution_id} is currently canceled")
 
 

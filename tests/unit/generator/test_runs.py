@@ -119,6 +119,7 @@ async def test_no_page(answer: bytes) -> None:
         (told(200, status="canceled"), Stop.STOPPED),
         (told(409, message="x"), Stop.OVER),
         (told(500, message="Only running or waiting executions can be stopped and 7 is currently error"), Stop.OVER),
+        (told(404, message="Failed to find execution to stop"), Stop.OVER),
         (told(404, message="not found"), Stop.IMPOSSIBLE),
         (told(405), Stop.IMPOSSIBLE),
         (told(401), Stop.IMPOSSIBLE),
