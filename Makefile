@@ -8,7 +8,7 @@ INSTALL = exec "$(PYTHON)" -I deploy/local/install.py
 DEV = runtime engines dev
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-engines lint format docs bench chaos lock
+.PHONY: help up down test test-engines test-cluster lint format docs bench chaos lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ test: ## Run the tests; ARGS="tests/unit -k name" picks some, WORKERS=0 runs the
 
 test-engines: .cache/kafka ## Run the integration and end-to-end tests against Apache Kafka (takes Java 17 and Maven)
 	@REAL_ENGINES=kafka "$(MAKE)" test ARGS="$(or $(ARGS),tests/integration tests/e2e)"
+
+test-cluster: .cache/kafka ## Run the tests of three brokers, and of two replicas of every service (as above)
+	@REAL_ENGINES=kafka "$(MAKE)" test WORKERS=0 ARGS="$(or $(ARGS),tests/cluster)"
 
 .cache/kafka: deploy/local/kafka/pom.xml
 	mvn --quiet --batch-mode -Dstyle.color=never --file $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/$@"
