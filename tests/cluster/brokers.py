@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from shared.contracts.topics import ALL
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 TOPICS = [topic.name for topic in ALL]
 
 
-class Brokers:
+class Cluster:
     """Asks whichever broker answers. Raises KafkaError where none does."""
 
     def __init__(self, admin: AIOKafkaAdminClient) -> None:
@@ -46,6 +46,12 @@ class Brokers:
     async def all_in_sync(self, replicas: int) -> bool:
         """Return whether so many replicas of everything are in sync."""
         return all(len(one["isr"]) == replicas for one in await self.partitions())
+
+    async def raise_partitions(self, partitions: int, *topics: str) -> None:
+        """Give topics more partitions than they have."""
+        answer = await self._admin.create_partitions({topic: NewPartitions(partitions) for topic in topics})
+        for topic, code, message in answer.topic_errors:
+            assert code == 0, (topic, message)
 
     async def own_settings(self, topic: str) -> dict[str, str]:
         """Return what was set for the topic itself."""

@@ -2,5 +2,5 @@
 
 import os
 
-if "kafka" not in os.environ.get("REAL_ENGINES", "").split(","):
+if "kafka" not in os.environ.get("REAL_ENGINES", "").split():
     collect_ignore_glob = ["test_*.py"]

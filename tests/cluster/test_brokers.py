@@ -1,15 +1,17 @@
 """Three brokers, one killed at a time while people work: nothing is lost, nothing happens twice, no service ends."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from deploy.local.kafka_cluster import BROKERS, ClusterStack
 from deploy.local.site import SERVICES, EngineMissing
+from shared.contracts.topics import VIDEO_ASSETS, VIDEO_CALLBACKS, VIDEO_REQUESTS, VIDEO_WORKFLOWS
+from shared.delivery.offsets import Brokers
 from tests.asking import Asker, all_are_ready_and_told_once, asking
-from tests.cluster.brokers import Brokers
+from tests.cluster.brokers import Cluster
 from tests.conftest import QUICK, User
 from tests.driving import Stream, eventually, listening, wait_for_status
 from tests.e2e.conftest import Engine
@@ -23,12 +25,14 @@ OVERRIDES = {
 }
 """Nothing is asked for again: what a cluster has taken, it has to keep."""
 READY_SECONDS = 45.0
+BY_VIDEO = (VIDEO_REQUESTS, VIDEO_CALLBACKS, VIDEO_WORKFLOWS, VIDEO_ASSETS)
+CONSUMERS_FIRST = ("notifier", "media", "generator", "gateway")
 
 
-@pytest.fixture
-async def stack(tmp_path: Path) -> AsyncIterator[ClusterStack]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ClusterStack]:
     try:
-        async with ClusterStack(tmp_path, OVERRIDES) as stack:
+        async with ClusterStack(tmp_path_factory.mktemp("cluster"), OVERRIDES) as stack:
             yield stack
     except EngineMissing as missing:
         pytest.skip(str(missing))
@@ -41,22 +45,22 @@ async def engine(stack: ClusterStack) -> AsyncIterator[Engine]:
 
 
 @pytest.fixture
-async def brokers(stack: ClusterStack) -> AsyncIterator[Brokers]:
-    async with Brokers.at(stack.url("kafka")) as brokers:
-        yield brokers
+async def cluster(stack: ClusterStack) -> AsyncIterator[Cluster]:
+    async with Cluster.at(stack.url("kafka")) as cluster:
+        yield cluster
 
 
 async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
-    stack: ClusterStack, brokers: Brokers, user: User, engine: Engine
+    stack: ClusterStack, cluster: Cluster, user: User, engine: Engine
 ) -> None:
-    assert all(len(one["replicas"]) == 3 for one in await brokers.partitions())
-    assert (await brokers.own_settings("video.requests"))["min.insync.replicas"] == "2"
+    assert all(len(one["replicas"]) == 3 for one in await cluster.partitions())
+    assert (await cluster.own_settings("video.requests"))["min.insync.replicas"] == "2"
     pids = {name: stack.pid(name) for name in SERVICES}
     async with listening(user.client) as stream:
         async with asking(user.client) as asker:
-            first = await brokers.leader_of("video.requests")
-            await _lose(stack, brokers, first, asker, user)
-            await _lose(stack, brokers, await brokers.leader_of("video.assets", first), asker, user)
+            first = await cluster.leader_of("video.requests")
+            await _lose(stack, cluster, first, asker, user)
+            await _lose(stack, cluster, await cluster.leader_of("video.assets", first), asker, user)
         await all_are_ready_and_told_once(user, asker.accepted)
         await stream.wait_for(asker.accepted[-1], "complete")
     for video_id in asker.accepted:
@@ -65,7 +69,25 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
     assert {name: stack.pid(name) for name in SERVICES} == pids, "a service ended"
 
 
-async def _lose(stack: ClusterStack, brokers: Brokers, number: int, asker: Asker, user: User) -> None:
+async def test_partitions_are_raised_while_people_work(
+    stack: ClusterStack, cluster: Cluster, user: User, engine: Engine
+) -> None:
+    """Keys move to other partitions, so that events of one video may be handled side by side and out of order."""
+    async with asking(user.client) as asker:
+        await asker.one_more()
+        await cluster.raise_partitions(2 * VIDEO_REQUESTS.partitions, *(topic.name for topic in BY_VIDEO))
+        for name in CONSUMERS_FIRST:
+            await asker.one_more()
+            await stack.restart(name)
+    await all_are_ready_and_told_once(user, asker.accepted)
+    for video_id in asker.accepted:
+        assert len(await engine.executions(video_id)) == 1
+    async with Brokers(stack.url("kafka").split(",")) as offsets:
+        ends = await offsets.ends([topic.name for topic in BY_VIDEO])
+    assert any(end for place, end in ends.items() if place.partition >= VIDEO_REQUESTS.partitions), "no new one is used"
+
+
+async def _lose(stack: ClusterStack, cluster: Cluster, number: int, asker: Asker, user: User) -> None:
     """Kill a broker in the midst of work, see that two are enough, and bring it back to where it was."""
     name = BROKERS[number - 1]
     await asker.one_more()
@@ -74,7 +96,7 @@ async def _lose(stack: ClusterStack, brokers: Brokers, number: int, asker: Asker
     await wait_for_status(user.client, during, "ready", 90)
     await eventually(lambda: _all_ready(stack), f"all services ready without {name}", READY_SECONDS)
     await stack.start(name)
-    await eventually(lambda: brokers.all_in_sync(3), f"{name} caught up", READY_SECONDS)
+    await eventually(lambda: cluster.all_in_sync(3), f"{name} caught up", READY_SECONDS)
 
 
 async def _all_ready(stack: ClusterStack) -> bool:
