@@ -6,9 +6,14 @@ ARGS ?=
 WORKERS ?= 2
 INSTALL = exec "$(PYTHON)" -I deploy/local/install.py
 DEV = runtime engines dev
+# The engines that tests start as the real thing, by these names; none by default: the embedded ones.
+REAL_ENGINES ?=
+ENGINES ?= kafka s3 mongo
+# Whatever starts an engine: the rest of tests/integration starts the workflow engine at most.
+ON_ENGINES = $(addprefix tests/integration/,gateway generator media notifier shared local/test_engines.py local/test_whole_stack.py) tests/e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-engines test-cluster lint format docs bench chaos lock
+.PHONY: help up down test test-engines test-cluster real-kafka real-mongo real-s3 lint format docs bench chaos lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -22,18 +27,28 @@ down: ## Stop the Reelway that runs elsewhere on this machine
 
 # Every worker starts whole stacks: more of them than there are cores gain little and make tests with time limits fail.
 # Tests of one file share their stack, so they stay together; the longest files come first by their names.
-test: ## Run the tests; ARGS="tests/unit -k name" picks some, WORKERS=0 runs them one after the other
+test: $(REAL_ENGINES:%=real-%) ## Run the tests; ARGS="tests/unit -k name" picks some, WORKERS=0 runs them one after the other
 	@$(INSTALL) $(DEV) -- -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-engines: .cache/kafka ## Run the integration and end-to-end tests against Apache Kafka (takes Java 17 and Maven)
-	@REAL_ENGINES=kafka "$(MAKE)" test ARGS="$(or $(ARGS),tests/integration tests/e2e)"
+test-engines: ## Run the integration, end-to-end and chaos tests on real engines; ENGINES="kafka s3 mongo" picks some
+	@"$(MAKE)" test REAL_ENGINES="$(ENGINES)" ARGS="$(or $(ARGS),$(ON_ENGINES))"
+	@$(if $(ARGS),,"$(MAKE)" chaos REAL_ENGINES="$(ENGINES)" ARGS="--seconds 180 --seed 20")
 
-test-cluster: .cache/kafka ## Run the tests of three brokers, and of two replicas of every service (as above)
-	@REAL_ENGINES=kafka "$(MAKE)" test WORKERS=0 ARGS="$(or $(ARGS),tests/cluster)"
+test-cluster: ## Run the tests of three Kafka brokers, and of two replicas of every service
+	@"$(MAKE)" test REAL_ENGINES=kafka WORKERS=0 ARGS="$(or $(ARGS),tests/cluster)"
 
-.cache/kafka: deploy/local/kafka/pom.xml
+# Kafka takes Java 17 and Maven; MongoDB's stand-in Rust, CMake and a C++ compiler, and its first build a while.
+real-kafka: .cache/kafka
+real-mongo: .cache/secantus/bin/secantusd-rs
+real-s3:
+	@$(INSTALL) real
+
+.cache/kafka: deploy/local/real/kafka.pom.xml
 	mvn --quiet --batch-mode -Dstyle.color=never --file $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/$@"
 	@touch $@
+
+.cache/secantus/bin/secantusd-rs:
+	cargo install secantus-mdb --version 0.5.3-beta.196 --locked --ignore-rust-version --root .cache/secantus
 
 lint: ## Check style, types, imports and the lock files
 	@$(INSTALL) $(DEV)
@@ -57,13 +72,13 @@ docs: ## Write docs/settings.md and docs/metrics.md anew from the code
 bench: ## Take the performance figures
 	@$(INSTALL) $(DEV) -- -m tests.bench $(ARGS)
 
-chaos: ## Break everything while it is used, and check every promise; ARGS="--seconds 60 --seed 7" replays one run
+chaos: $(REAL_ENGINES:%=real-%) ## Break everything while it is used, and check every promise; ARGS="--seconds 60 --seed 7" replays one run
 	@$(INSTALL) $(DEV) -- -m tests.chaos $(ARGS)
 
 lock: ## Write the lock files anew from requirements/*.in; ARGS=--upgrade takes newer releases
 	@tool="$$(mktemp -d)" && trap 'rm -rf "$$tool"' EXIT && \
 	"$(PYTHON)" -m venv "$$tool" && "$$tool/bin/pip" install --quiet uv && \
-	for set in $(DEV); do \
+	for set in $(DEV) real; do \
 		"$$tool/bin/uv" pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
 			$(ARGS) requirements/$$set.in --output-file requirements/$$set.txt || exit 1; \
 	done

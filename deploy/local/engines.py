@@ -11,18 +11,19 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from deploy.local import ready, real_engines
+from deploy.local import ready
 from deploy.local.processes import Program
+from deploy.local.real.kafka import kafka
+from deploy.local.real.mongo import mongo
+from deploy.local.real.seaweedfs import seaweedfs
 from deploy.local.site import MONGO_OPTIONS, REPOSITORY, EngineMissing, Site, inherited, n8n_api_key, webhook_secret
 
 
 def engine(site: Site, name: str) -> Program:
     """Return the program of an engine of this site, embedded or real. Raises EngineMissing."""
-    if name in site.real:
-        return _REAL[name](site)
     if name.endswith("-db"):
-        return _secantus(site, name)
-    return _ENGINES[name](site)
+        return mongo(site, name) if "mongo" in site.real else _secantus(site, name)
+    return (_REAL if name in site.real else _ENGINES)[name](site)
 
 
 def _tansu(site: Site) -> Program:
@@ -120,7 +121,7 @@ def _workflow(site: Site) -> Program:
     )
 
 
-_REAL: Mapping[str, Callable[[Site], Program]] = {"kafka": real_engines.kafka}
+_REAL: Mapping[str, Callable[[Site], Program]] = {"kafka": kafka, "s3": seaweedfs}
 _ENGINES: Mapping[str, Callable[[Site], Program]] = {"kafka": _tansu, "s3": _juicefs, "workflow": _workflow}
 
 

@@ -1,18 +1,24 @@
 """Ready checks: each asks a program in its own protocol and raises NotReady with the reason."""
 
 import asyncio
+import io
 import logging
 
 import httpx
+import urllib3
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from minio import Minio
+from minio.error import MinioException
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from deploy.local.credentials import Credentials
 from deploy.local.processes import NotReady
 from shared.wiring.cancellation import to_its_end
 
 _ANSWER_SECONDS = 2.0
+_PROBED = "ready-check"
 # A broker that is not there yet is what these checks are for, not news.
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
@@ -46,6 +52,24 @@ def _ping_mongo(url: str) -> None:
         raise NotReady(f"MongoDB: {error}") from error
     finally:
         client.close()
+
+
+async def s3(address: str, credentials: Credentials) -> None:
+    """Pass when the store gives back what it was given: some answer long before they take anything."""
+    await asyncio.to_thread(_put_and_get, address, credentials)
+
+
+def _put_and_get(address: str, credentials: Credentials) -> None:
+    with urllib3.PoolManager(retries=False, timeout=_ANSWER_SECONDS) as pool:
+        keys = credentials.s3_access_key, credentials.s3_secret_key
+        store = Minio(address, *keys, secure=False, region="us-east-1", http_client=pool)
+        try:
+            if not store.bucket_exists(_PROBED):
+                store.make_bucket(_PROBED)
+            store.put_object(_PROBED, "probe", io.BytesIO(b"probe"), 5)
+            store.get_object(_PROBED, "probe").read()
+        except (MinioException, urllib3.exceptions.HTTPError) as error:
+            raise NotReady(f"S3: {error}") from error
 
 
 async def http(url: str) -> None:

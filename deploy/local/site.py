@@ -34,13 +34,25 @@ PREFERRED_PORTS: Mapping[str, int] = {
     "notifier-db": 27020,
     "s3": 9000,
     "s3-metrics": 9567,
+    "s3-grpc": 18333,
+    "s3-master": 9333,
+    "s3-master-grpc": 19333,
+    "s3-volume": 9340,
+    "s3-volume-grpc": 19340,
+    "s3-filer": 8888,
+    "s3-filer-grpc": 18888,
     "workflow": 5678,
 }
-"""The usual ports. `s3-metrics` is a second one the S3 gateway insists on, `kafka-controller` one of a real broker."""
+"""The usual ports. `s3-metrics` is a second one the S3 gateway insists on; `kafka-controller` and the rest of `s3-` are
+those of real engines."""
 
 MONGO_OPTIONS = "directConnection=true&retryWrites=false&serverMonitoringMode=poll"
 """How clients talk to the embedded MongoDB. It calls itself a replica set; a client must not follow the address in that
 past a proxy. Polling saves a second monitoring connection, which pymongo leaks when a client is closed too soon."""
+
+
+REAL_ENGINES = frozenset({"kafka", "s3", "mongo"})
+"""Engines that tests can have as the real thing, by the variable of this name."""
 
 
 class EngineMissing(Exception):
@@ -71,8 +83,11 @@ class Site:
 
     @property
     def real(self) -> frozenset[str]:
-        """Return the engines that are started as the real thing instead of an embedded one: for tests."""
-        return frozenset(filter(None, self.environ.get("REAL_ENGINES", "").split(",")))
+        """Return which of REAL_ENGINES are started instead of embedded ones: for tests."""
+        named = frozenset(self.environ.get("REAL_ENGINES", "").split())
+        if unknown := named - REAL_ENGINES:
+            raise EngineMissing(f"REAL_ENGINES may name {', '.join(sorted(REAL_ENGINES))}; not {', '.join(unknown)}")
+        return named
 
     def data(self, name: str) -> Path:
         """Return the folder where the engine keeps its data."""

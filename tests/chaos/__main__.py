@@ -5,6 +5,7 @@ Ends with 0 and a table of promises, or with 1 and what was broken. The same see
 
 import argparse
 import asyncio
+import os
 import secrets
 import signal
 import sys
@@ -17,7 +18,7 @@ from tests.chaos import disk, skew
 from tests.chaos.checker import Verdict, check
 from tests.chaos.display import Display
 from tests.chaos.evidence import Evidence
-from tests.chaos.plan import Plan, make_plan
+from tests.chaos.plan import REAL, Plan, make_plan
 from tests.chaos.provocations import PROVOCATIONS
 from tests.chaos.run import QUIET_SECONDS, run
 from tests.chaos.sabotage import SABOTAGES
@@ -60,7 +61,10 @@ async def _run(display: Display, options: argparse.Namespace, seed: int) -> int:
     folder = RESULTS / (f"{seed}-without-{options.without}" if options.without else str(seed))
     RESULTS.mkdir(parents=True, exist_ok=True)
     missing = disk.mountable(RESULTS / "mount-test")
-    plan = make_plan(seed, options.seconds, fillable=missing is None)
+    real = os.environ.get("REAL_ENGINES", "").split()
+    frozen = tuple(name for engine in real for name in REAL.get(engine, ()))
+    plan = make_plan(seed, options.seconds, fillable=missing is None, freezable=frozen)
+    display.say(f"real engines: {', '.join(real) or 'none'}")
     display.say(f"seed {seed}: {len(plan.asks)} requests, {len(plan.disruptions)} disruptions in {plan.seconds:.0f} s")
     if missing:
         display.say(f"a full disk: skipped, {missing}")

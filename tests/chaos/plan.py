@@ -18,6 +18,8 @@ SERVICES = ("gateway", "generator", "media", "notifier")
 REPLICAS = ("generator-2", "media-2")
 DATABASES = ("gateway-db", "generator-db", "media-db", "notifier-db")
 ENGINES = ("kafka", *DATABASES, "s3", "workflow")
+REAL = {"kafka": ("kafka",), "s3": ("s3",), "mongo": DATABASES}
+"""What is run by each of the real engines that there are."""
 PROXIED = ("gateway", "notifier", *ENGINES)
 
 _KINDS: tuple[tuple[Kind, float], ...] = (("generate", 6), ("create", 2), ("import", 2))
@@ -90,19 +92,25 @@ class _Draw:
     """One seed's stream of choices."""
 
     chance: random.Random
+    fillable: bool = False
+    freezable: tuple[str, ...] = ()
     free_at: dict[str, float] = field(default_factory=dict)
 
     def one_of(self, weighted: Sequence[tuple[T, float]]) -> T:
         return self.chance.choices([value for value, _ in weighted], [weight for _, weight in weighted])[0]
 
 
-def make_plan(seed: int, seconds: float, *, fillable: bool = False) -> Plan:
-    """Return the plan of a seed. `fillable` says that the storage lies on a small disk that can be filled."""
+def make_plan(seed: int, seconds: float, *, fillable: bool = False, freezable: tuple[str, ...] = ()) -> Plan:
+    """Return the plan of a seed.
+
+    `fillable` says that the storage lies on a small disk that can be filled; `freezable` names the engines that are
+    frozen now and then, as services are.
+    """
     # Streams of their own, so that a change to one part leaves the others as they were.
     asks = tuple(_asks(_Draw(random.Random(f"{seed}/asks")), seed, seconds))  # noqa: S311 - repeatable, not secret
     wishes = tuple(sorted(_wishes(_Draw(random.Random(f"{seed}/wishes")), asks, seconds), key=lambda one: one.at))  # noqa: S311
     reports = tuple(_reports(_Draw(random.Random(f"{seed}/reports")), seed, seconds))  # noqa: S311
-    harms = _disruptions(_Draw(random.Random(f"{seed}/disruptions")), seconds, fillable)  # noqa: S311
+    harms = _disruptions(_Draw(random.Random(f"{seed}/disruptions"), fillable, freezable), seconds)  # noqa: S311
     return Plan(seed, seconds, asks, wishes, reports, tuple(sorted(harms, key=lambda one: one.at)))
 
 
@@ -144,21 +152,21 @@ def _reports(draw: _Draw, seed: int, seconds: float) -> Iterator[Report]:
         at += draw.chance.uniform(10, 25)
 
 
-def _disruptions(draw: _Draw, seconds: float, fillable: bool) -> Iterator[Disruption]:
+def _disruptions(draw: _Draw, seconds: float) -> Iterator[Disruption]:
     at = CALM_SECONDS
     while at < seconds:
         burst = draw.one_of([(1, 5), (2, 3), (3, 2)])
         for _ in range(burst):
-            harm = _disruption(draw, at + draw.chance.uniform(0, 1.5), fillable)
+            harm = _disruption(draw, at + draw.chance.uniform(0, 1.5))
             if harm is not None:
                 yield harm
         at += draw.chance.uniform(4, 9)
 
 
-def _disruption(draw: _Draw, at: float, fillable: bool) -> Disruption | None:
+def _disruption(draw: _Draw, at: float) -> Disruption | None:
     """Return something that is broken at `at`; None where its target is broken already."""
     harm: Harm = draw.one_of([("kill", 9), ("freeze", 4), ("restart", 3), ("cut", 3), ("refuse", 2), ("stall", 2)])
-    if fillable and draw.chance.random() < 0.04:
+    if draw.fillable and draw.chance.random() < 0.04:
         harm = "fill"
     target, seconds = _whom(draw, harm), _how_long(draw, harm)
     if at < draw.free_at.get(target, 0.0):
@@ -173,7 +181,7 @@ def _whom(draw: _Draw, harm: Harm) -> str:
     if harm in ("cut", "refuse", "stall"):
         return draw.chance.choice(PROXIED)
     if harm in ("freeze", "restart"):
-        return draw.chance.choice((*SERVICES, *REPLICAS))
+        return draw.chance.choice((*SERVICES, *REPLICAS, *(draw.freezable if harm == "freeze" else ())))
     return draw.one_of([(name, 3) for name in (*SERVICES, *REPLICAS)] + [(name, 1) for name in ENGINES])
 
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from deploy.local.kafka_cluster import BROKERS, ClusterStack
+from deploy.local.real.kafka_cluster import BROKERS, ClusterStack
 from deploy.local.site import SERVICES, EngineMissing
 from shared.contracts.topics import VIDEO_ASSETS, VIDEO_CALLBACKS, VIDEO_REQUESTS, VIDEO_WORKFLOWS
 from shared.delivery.offsets import Brokers

@@ -38,8 +38,8 @@ async def collection(core: LocalStack) -> AsyncIterator[Collection]:
 @pytest.fixture
 def settings(core: LocalStack) -> CommonSettings:
     """The settings of a service on these engines."""
-    servers = core.url("kafka")
-    return CommonSettings(kafka_bootstrap_servers=servers, kafka_idempotence=False, kafka_leave_groups=False)
+    servers, real = core.url("kafka"), "kafka" in core.site.real
+    return CommonSettings(kafka_bootstrap_servers=servers, kafka_idempotence=real, kafka_leave_groups=real)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.chaos.plan import make_plan
+from tests.chaos.plan import ENGINES, Plan, make_plan
 from tests.chaos.provocations import PROVOCATIONS
 from tests.chaos.sabotage import SABOTAGES
 
@@ -26,6 +26,14 @@ def test_an_hour_has_two_hundred_kills_of_everything() -> None:
     kills = [one.target for one in make_plan(1, 3600).disruptions if one.harm == "kill"]
     assert len(kills) >= 200
     assert {"gateway", "generator-2", "kafka", "gateway-db", "s3", "workflow"} <= set(kills)
+
+
+def test_engines_are_frozen_only_where_they_are_named() -> None:
+    def frozen(plan: Plan) -> set[str]:
+        return {one.target for one in plan.disruptions if one.harm == "freeze"} & set(ENGINES)
+
+    assert frozen(make_plan(1, 3600)) == set()
+    assert frozen(make_plan(1, 3600, freezable=("kafka", "s3"))) == {"kafka", "s3"}
 
 
 def test_wishes_are_about_what_the_same_user_asked_for() -> None:

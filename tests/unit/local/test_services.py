@@ -5,7 +5,15 @@ import pytest
 from deploy.local.credentials import Credentials
 from deploy.local.engines import engine
 from deploy.local.services import settings
-from deploy.local.site import ENGINE_VARIABLES, PREFERRED_PORTS, SERVICES, Site, real_address, webhook_secret
+from deploy.local.site import (
+    ENGINE_VARIABLES,
+    PREFERRED_PORTS,
+    SERVICES,
+    EngineMissing,
+    Site,
+    real_address,
+    webhook_secret,
+)
 from deploy.local.stack import LocalStack
 
 REAL = {variable: f"real-{variable}" for variables in ENGINE_VARIABLES.values() for variable in variables}
@@ -91,3 +99,13 @@ def test_engines_named_by_a_test_are_embedded_whatever_the_environment_says(tmp_
     stack = LocalStack(tmp_path, engines=["kafka"], environ=REAL)
     assert stack.url("kafka").startswith("127.0.0.1:")
     assert stack.settings("gateway")["GATEWAY_MONGO_URL"] == "real-GATEWAY_MONGO_URL"
+
+
+def test_a_real_broker_gets_what_an_embedded_one_lacks(site: Site) -> None:
+    assert settings(with_environ(site, REAL_ENGINES="s3 mongo"), "media")["KAFKA_IDEMPOTENCE"] == "false"
+    assert "KAFKA_IDEMPOTENCE" not in settings(with_environ(site, REAL_ENGINES="kafka s3"), "media")
+
+
+def test_a_real_engine_nobody_knows_is_not_passed_over(site: Site) -> None:
+    with pytest.raises(EngineMissing, match="kafka, mongo, s3; not kafak"):
+        engine(with_environ(site, REAL_ENGINES="kafak"), "kafka")

@@ -1,7 +1,6 @@
-"""Real engines in the place of embedded ones, for tests: those that REAL_ENGINES names. `make test-engines` has them.
+"""Apache Kafka in KRaft mode: one broker that is its own controller, or one of several that are (kafka_cluster.py).
 
-Apache Kafka in KRaft mode, its jars under .cache/kafka, run by the Java on PATH: one broker that is its own controller,
-or one of several that are (kafka_cluster.py).
+Its jars lie under .cache/kafka, where `make test-engines` puts them; the Java on PATH runs it.
 """
 
 import shutil
@@ -69,7 +68,8 @@ def broker(site: Site, name: str, cluster: Sequence[str]) -> Program:
             in_sync=len(cluster) // 2 + 1,
         )
     )
-    run = '"$0" -cp "$1/*" kafka.tools.StorageTool format --ignore-formatted -t "$2" -c "$3"'
+    run = "[ -e log/meta.properties ] ||"
+    run += ' "$0" -cp "$1/*" kafka.tools.StorageTool format --ignore-formatted -t "$2" -c "$3"'
     run += ' && exec "$0" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$1/*" kafka.Kafka "$3"'
     return Program(
         name=name,

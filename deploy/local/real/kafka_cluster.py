@@ -1,6 +1,6 @@
 """A local stack on three Kafka brokers instead of one: for tests of what a broker's end costs.
 
-Apache Kafka only (real_engines.py). Each is broker and controller; topics have three replicas, two of them in sync.
+Apache Kafka only (kafka.py). Each is broker and controller; topics have three replicas, two of them in sync.
 """
 
 import os
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.local.ports import LOOPBACK, free_ports
-from deploy.local.real_engines import broker
+from deploy.local.real.kafka import broker
 from deploy.local.site import ENGINE_VARIABLES
 from deploy.local.stack import LocalStack
 
