@@ -17,7 +17,7 @@ from tests.bench.people import GENERATE_BODY
 from tests.bench.proc import Meter, until_quiet
 from tests.bench.stand_in import silent_workflow
 
-REQUESTS, WARM_UP_REQUESTS = 300, 60
+REQUESTS, QUICK_REQUESTS, WARM_UP_REQUESTS = 300, 120, 30
 STARTED_SECONDS = 240.0
 
 
@@ -39,10 +39,11 @@ async def measure(options: Options) -> Section:
         kafka = await opened.enter_async_context(Kafka(running.url("kafka")))
         await kafka.listen(VIDEO_WORKFLOWS)
         await _round(running, kafka, WARM_UP_REQUESTS)
-        rounds = [await _round(running, kafka, REQUESTS) for _ in range(options.rounds(3, quick=1))]
+        requests = options.rounds(REQUESTS, quick=QUICK_REQUESTS)
+        rounds = [await _round(running, kafka, requests) for _ in range(options.rounds(3, quick=1))]
     return Section(
         "dispatch",
-        {"requests_per_round": REQUESTS},
+        {"requests_per_round": requests},
         rounds,
         [
             figure("calls per generator CPU-second", "/CPU s", [taken["per_cpu_second"] for taken in rounds]),

@@ -21,7 +21,7 @@ from tests.bench.partner import Partner
 from tests.bench.people import GENERATE_BODY, GENERATE_PATH, log_in
 from tests.bench.proc import Meter, until_quiet
 
-VIDEOS, WARM_UP_VIDEOS = 60, 10
+VIDEOS, QUICK_VIDEOS, WARM_UP_VIDEOS = 60, 16, 6
 CONNECTIONS, PEOPLE = 4, 12
 IDLE_SECONDS = 10.0
 KB = 1000
@@ -99,8 +99,9 @@ async def measure(options: Options) -> Section:
         studio = _Studio(running, kafka, load, await log_in(running.url("gateway"), PEOPLE))
         await studio.round(WARM_UP_VIDEOS, dict.fromkeys(SERVICES, 0.0))
         idle = await studio.idle()
-        rounds = [await studio.round(VIDEOS, idle) for _ in range(options.rounds(3, quick=1))]
-    setup = {"videos_per_round": VIDEOS, "idle_cpu_seconds_per_second": idle}
+        videos = options.rounds(VIDEOS, quick=QUICK_VIDEOS)
+        rounds = [await studio.round(videos, idle) for _ in range(options.rounds(3, quick=1))]
+    setup = {"videos_per_round": videos, "idle_cpu_seconds_per_second": idle}
     return Section("life", setup, rounds, _figures(rounds, idle))
 
 

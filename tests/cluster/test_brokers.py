@@ -16,7 +16,7 @@ from tests.conftest import QUICK, User
 from tests.driving import Stream, eventually, listening, wait_for_status
 from tests.e2e.conftest import Engine
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 OVERRIDES = {
     **{name: {"KAFKA_SESSION_TIMEOUT": "6"} for name in SERVICES},
@@ -25,6 +25,7 @@ OVERRIDES = {
 }
 """Nothing is asked for again: what a cluster has taken, it has to keep."""
 READY_SECONDS = 45.0
+END_SECONDS = 300.0  # the renderer falls behind where it has little of a core, and its queue says nothing about Kafka
 BY_VIDEO = (VIDEO_REQUESTS, VIDEO_CALLBACKS, VIDEO_WORKFLOWS, VIDEO_ASSETS)
 CONSUMERS_FIRST = ("notifier", "media", "generator", "gateway")
 
@@ -61,7 +62,7 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
             first = await cluster.leader_of("video.requests")
             await _lose(stack, cluster, first, asker, user)
             await _lose(stack, cluster, await cluster.leader_of("video.assets", first), asker, user)
-        await all_are_ready_and_told_once(user, asker.accepted)
+        await all_are_ready_and_told_once(user, asker.accepted, END_SECONDS)
         await stream.wait_for(asker.accepted[-1], "complete")
     for video_id in asker.accepted:
         assert len(await engine.executions(video_id)) == 1
@@ -79,7 +80,7 @@ async def test_partitions_are_raised_while_people_work(
         for name in CONSUMERS_FIRST:
             await asker.one_more()
             await stack.restart(name)
-    await all_are_ready_and_told_once(user, asker.accepted)
+    await all_are_ready_and_told_once(user, asker.accepted, END_SECONDS)
     for video_id in asker.accepted:
         assert len(await engine.executions(video_id)) == 1
     async with Brokers(stack.url("kafka").split(",")) as offsets:
@@ -93,7 +94,7 @@ async def _lose(stack: ClusterStack, cluster: Cluster, number: int, asker: Asker
     await asker.one_more()
     await stack.kill(name)
     during = await asker.one_more()
-    await wait_for_status(user.client, during, "ready", 90)
+    await wait_for_status(user.client, during, "ready", END_SECONDS)
     await eventually(lambda: _all_ready(stack), f"all services ready without {name}", READY_SECONDS)
     await stack.start(name)
     await eventually(lambda: cluster.all_in_sync(3), f"{name} caught up", READY_SECONDS)

@@ -17,7 +17,7 @@ from tests.chaos.evidence import Evidence
 from tests.chaos.plan import Ask, Disruption, Kind, Plan
 from tests.chaos.run import run
 
-pytestmark = pytest.mark.timeout(500)
+pytestmark = pytest.mark.timeout(900)
 
 SESSION_SECONDS = 6
 AWAY_SECONDS = 8.0
