@@ -15,6 +15,9 @@ from shared.contracts.wire import iso
 
 RawHeaders = tuple[tuple[str, bytes | None], ...]
 
+UNKNOWN_TYPE = "unknown_type"
+"""Why an event is given up that only a newer version can handle."""
+
 
 class BadMessage(Exception):
     """A message that no repetition will make readable. `reason` is a short code for its dead letter."""
@@ -64,7 +67,7 @@ def decode(headers: Mapping[str, str], value: bytes | None) -> Event:
     """Return the event a record holds. Raises BadMessage where it can't be read as its type says."""
     cls = BY_TYPE.get(headers.get("ce_type", ""))
     if cls is None:
-        raise BadMessage("unknown_type", headers.get("ce_type", "no ce_type header"))
+        raise BadMessage(UNKNOWN_TYPE, headers.get("ce_type", "no ce_type header"))
     envelope = {"id": headers.get("ce_id"), "traceparent": headers.get("traceparent")}
     if "ce_time" in headers:
         envelope["time"] = headers["ce_time"]

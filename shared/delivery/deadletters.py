@@ -19,7 +19,7 @@ from faststream import BaseMiddleware
 from faststream.exceptions import AckMessage, NackMessage
 from faststream.message import StreamMessage
 
-from shared.contracts.cloudevents import BadMessage
+from shared.contracts.cloudevents import UNKNOWN_TYPE, BadMessage
 from shared.contracts.events import BY_TYPE
 from shared.contracts.letters import dead_letter, letter_name, origin_of
 from shared.contracts.paid_work import may_start_paid_work
@@ -168,7 +168,8 @@ class _Delivery(BaseMiddleware[Any, Any]):
             raise error
         record, origin = msg.raw_message, origin_of(msg.raw_message)
         reason = error.reason if isinstance(error, BadMessage) else type(error).__name__
-        counts = not is_redrive(record.topic)  # a person's second try with old ones says nothing about what comes now
+        # Neither a newer version's types nor a person's second try with old ones say that this code is broken.
+        counts = reason != UNKNOWN_TYPE and not is_redrive(record.topic)
         name, streak = letter_name(origin, record.value), self._shared.streak
         if counts and streak.breaks(record.topic, _known_type(msg), name, reason):
             await self._stand_still_if_broken()

@@ -20,7 +20,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 from faststream.message import StreamMessage
 
-from shared.contracts.cloudevents import BadMessage, decode
+from shared.contracts.cloudevents import UNKNOWN_TYPE, BadMessage, decode
 from shared.contracts.events import BY_TYPE, Event
 from shared.contracts.letters import origin_of, readable
 from shared.contracts.topics import TopicSpec, redrives
@@ -201,7 +201,7 @@ def _require_known(type_name: str) -> None:
     if not type_name:
         raise BadMessage("no_type", "no readable ce_type header")
     if type_name not in BY_TYPE:
-        raise BadMessage("unknown_type", type_name[:LONGEST_TYPE])
+        raise BadMessage(UNKNOWN_TYPE, type_name[:LONGEST_TYPE])
 
 
 def event_type(handler: Handler) -> type[Event]:

@@ -61,6 +61,11 @@ class CommonSettings(BaseSettings):
     kafka_bootstrap_servers: str = Field(default="127.0.0.1:9092", description="host:port of one or more brokers.")
     kafka_idempotence: bool = Field(default=True, description="Off where the broker has no idempotent producer.")
     kafka_replication_factor: int = Field(default=1, ge=1, description="For topics that are made.")
+    kafka_min_insync_replicas: int | None = Field(
+        default=None,
+        ge=1,
+        description="For topics that are made: how many replicas must have what counts as written. Else the broker's.",
+    )
     kafka_fetch_wait: Duration = Field(
         default=timedelta(seconds=0.5),
         gt=timedelta(0),

@@ -21,15 +21,17 @@ async def ensure_topics(settings: CommonSettings) -> bool:
         existing = set(await admin.list_topics())
         missing = [topic for topic in ALL if topic.name not in existing]
         if missing:
-            await _make(admin, missing, settings.kafka_replication_factor)
+            await _make(admin, missing, settings)
         return bool(missing)
     finally:
         await to_its_end(admin.close())
 
 
-async def _make(admin: AIOKafkaAdminClient, missing: list[TopicSpec], replicas: int) -> None:
+async def _make(admin: AIOKafkaAdminClient, missing: list[TopicSpec], settings: CommonSettings) -> None:
+    replicas, in_sync = settings.kafka_replication_factor, settings.kafka_min_insync_replicas
+    durable = {} if in_sync is None else {"min.insync.replicas": str(in_sync)}
     made = await admin.create_topics(
-        [NewTopic(topic.name, topic.partitions, replicas, topic_configs=topic.config) for topic in missing]
+        [NewTopic(one.name, one.partitions, replicas, topic_configs=one.config | durable) for one in missing]
     )
     for name, code, *_ in made.topic_errors:
         if code and for_code(code) is not TopicAlreadyExistsError:

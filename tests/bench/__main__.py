@@ -19,20 +19,23 @@ from typing import Any
 from deploy.local.processes import StartFailed
 from deploy.local.site import REPOSITORY, EngineMissing
 from shared.contracts.wire import iso
-from tests.bench import accept, latency, media, report, sse
+from tests.bench import accept, again, dispatch, latency, life, media, report, sse
 from tests.bench.arena import Options
 from tests.bench.figures import BrokenRun, Section
 from tests.bench.machine import describe_machine, describe_revision, describe_versions
 
 SECTIONS: Mapping[str, Callable[[Options], Awaitable[Section]]] = {
     "accept": accept.measure,
+    "again": again.measure,
+    "dispatch": dispatch.measure,
     "latency": latency.measure,
+    "life": life.measure,
     "media": media.measure,
     "sse": sse.measure,
 }
 RESULTS = REPOSITORY / ".reelway" / "bench"
 BROKEN = RESULTS / "broken-run"
-SECTION_SECONDS = 180.0
+SECTION_SECONDS = 600.0
 SPACE_BYTES = 4 * 1024**3
 
 
@@ -61,6 +64,7 @@ async def _run(names: list[str], quick: bool) -> int:
         "quick": quick,
         "machine": describe_machine(),
         "versions": describe_versions(),
+        "realEngines": os.environ.get("REAL_ENGINES", ""),
         "revision": describe_revision(),
     }
     _warn_of_load()

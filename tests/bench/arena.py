@@ -39,7 +39,8 @@ def stack(
     ports: Mapping[str, int] | None = None,
 ) -> LocalStack:
     """Return a stack, to be entered, that takes nothing from the caller's shell and logs as production does."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    names = ("PATH", "HOME", "LANG", "TMPDIR", "REAL_ENGINES")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return LocalStack(
         folder,
         services=services,

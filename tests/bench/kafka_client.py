@@ -1,19 +1,28 @@
 """The bench's own ends of Kafka: events in the services' place, and ears for what they say."""
 
 import asyncio
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from shared.contracts.cloudevents import decode, encode
-from shared.contracts.events import Event
+from shared.contracts.events import Event, VideoReady
 from shared.contracts.topics import TopicSpec
 from tests.bench.figures import BrokenRun
 
 _FETCH_WAIT_MS = 20
+_SILENCE_MS = 500
+
+
+class Volume(NamedTuple):
+    """What lies on a topic: records, and the bytes of their keys, values and headers."""
+
+    records: int
+    size: int
 
 
 class Kafka:
@@ -59,15 +68,39 @@ class Kafka:
         record = await self._listener.getone()
         return decode({name: value.decode() for name, value in record.headers}, record.value)
 
-    async def until_heard(self, video_ids: Iterable[str], within_seconds: float) -> None:
-        """Return when an event about each of these videos was heard. Raises BrokenRun."""
-        missing = set(video_ids)
+    async def until_heard(self, video_ids: Iterable[str], within_seconds: float) -> float:
+        """Return, when an event about each of these videos was heard, the seconds that took. Raises BrokenRun."""
+        return await self._until(lambda _: True, video_ids, within_seconds)
+
+    async def until_ready(self, video_ids: Iterable[str], within_seconds: float) -> float:
+        """Return the same for each video's VideoReady. Raises BrokenRun."""
+        return await self._until(lambda event: isinstance(event, VideoReady), video_ids, within_seconds)
+
+    async def _until(self, wanted: Callable[[Event], bool], video_ids: Iterable[str], within_seconds: float) -> float:
+        missing, began = set(video_ids), time.perf_counter()
         try:
             async with asyncio.timeout(within_seconds):
                 while missing:
-                    missing.discard(str(getattr(await self.heard(), "video_id", "")))
+                    event = await self.heard()
+                    if wanted(event):
+                        missing.discard(str(getattr(event, "video_id", "")))
         except TimeoutError:
             raise BrokenRun(f"{len(missing)} events were never published, one for {missing.pop()}") from None
+        return time.perf_counter() - began
+
+    async def volumes(self, topics: Iterable[TopicSpec]) -> dict[str, Volume]:
+        """Return what lies on each topic now; whatever was listened to is listened to no more."""
+        return {topic.name: await self._volume(topic) for topic in topics}
+
+    async def _volume(self, topic: TopicSpec) -> Volume:
+        await self.listen(topic)
+        records = size = 0
+        while brought := await self._listener.getmany(timeout_ms=_SILENCE_MS):
+            for record in (record for some in brought.values() for record in some):
+                records += 1
+                size += len(record.key or b"") + len(record.value or b"")
+                size += sum(len(name) + len(value) for name, value in record.headers)
+        return Volume(records, size)
 
     async def make_topic(self, name: str, partitions: int) -> None:
         """Make a topic for the bench alone."""

@@ -1,22 +1,20 @@
-"""The stack under test: everything behind proxies, second replicas of generator and media, short leases."""
+"""The stack under test: everything behind proxies, second replicas of some services, short leases."""
 
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Self
 
-from deploy.local import ready
-from deploy.local.ports import free_port, free_ports
+from deploy.local.ports import free_ports
 from deploy.local.processes import Child, Program
-from deploy.local.services import service
 from deploy.local.site import ENGINE_VARIABLES, PREFERRED_PORTS, SERVICES
 from deploy.local.stack import LocalStack
 from tests.chaos.plan import PROXIED, REPLICAS
 from tests.chaos.proxy import Proxy
 from tests.chaos.skew import SKEWED
+from tests.replicas import replica
 
 WORKFLOW_DEADLINE = 40.0
 WORKFLOW_DEADLINE_MOST = 70.0
@@ -59,6 +57,13 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
 }
 """Short enough that leases, deadlines and repeats all come true within one run."""
 
+_LONG_DEADLINES: Mapping[str, Mapping[str, str]] = {
+    "generator": {"WORKFLOW_DEADLINE": "600", "WORKFLOW_DEADLINE_MOST": "900"},
+    "media": {"TRANSFER_DEADLINE": "600"},
+}
+PAIRS = tuple(f"{name}-2" for name in SERVICES)
+_CALLED_BY_ADDRESS = ("gateway", "notifier")
+
 
 class ChaosStack(LocalStack):
     """A LocalStack with replicas, whose services may be started with one of their safeguards switched off."""
@@ -71,35 +76,32 @@ class ChaosStack(LocalStack):
         clock: Mapping[str, str],
         ports: Mapping[str, int],
         front: Mapping[str, int],
+        pairs: bool,
     ) -> None:
-        settings = {name: dict(values) for name, values in _SETTINGS.items()}
+        longer = _LONG_DEADLINES if pairs else {}
+        settings = {name: {**values, **longer.get(name, {})} for name, values in _SETTINGS.items()}
         for name in SERVICES:
             settings[name]["KAFKA_STANDSTILL"] = KAFKA_STANDSTILL
         settings[SKEWED] |= clock
-        settings["workflow"]["WORKFLOW_PUBLIC_URL"] = f"http://127.0.0.1:{front['workflow']}"
+        if "workflow" in front:
+            settings["workflow"]["WORKFLOW_PUBLIC_URL"] = f"http://127.0.0.1:{front['workflow']}"
         super().__init__(folder, engines=ENGINE_VARIABLES, ports=ports, advertised=front, overrides=settings)
         self._without = without
+        self._replicas = PAIRS if pairs else REPLICAS
 
     async def start_all(self) -> None:
         """Start everything, then the replicas."""
         await super().start_all()
-        await self._start_new(self._replica(name) for name in REPLICAS)
+        await self._start_new(replica(self, name) for name in self._replicas)
 
     async def stop_all(self) -> None:
         """Stop the replicas, then everything else. What is frozen hears of it first."""
         for name in self.children:
             self.resume(name)
-        for name in REPLICAS:
+        for name in self._replicas:
             if self.pid(name) is not None:
                 await self.stop(name)
         await super().stop_all()
-
-    def _replica(self, name: str) -> Program:
-        original, port = name.partition("-")[0], free_port()
-        url = f"http://127.0.0.1:{port}"
-        env = {**self.settings(original), f"{original.upper()}_PORT": str(port)}
-        check = partial(ready.http, f"{url}/health/ready")
-        return replace(service(self.site, original), name=name, env=env, url=url, check=check)
 
     def _child(self, program: Program) -> Child:
         name = program.name.partition("-")[0]
@@ -113,14 +115,17 @@ class Arena:
     """The stack and the proxies in front of it; entered and left together.
 
     `without` names a safeguard that every service is started without, see sabotage.py; `clock` is the
-    environment of the service whose clock is wrong, see skew.py.
+    environment of the service whose clock is wrong, see skew.py. With `pairs` there are two of every service and no
+    deadline is so short that a job may miss it; proxies stand only where calls are shared between two.
     """
 
-    def __init__(self, folder: Path, without: str | None, clock: Mapping[str, str]) -> None:
-        own = free_ports(PREFERRED_PORTS)
-        front = free_ports(PROXIED)
-        self.proxies = {name: Proxy(front[name], own[name]) for name in PROXIED}
-        self.stack = ChaosStack(folder, without=without, clock=clock, ports=own, front=front)
+    def __init__(self, folder: Path, without: str | None, clock: Mapping[str, str], *, pairs: bool = False) -> None:
+        own = free_ports((*PREFERRED_PORTS, *(PAIRS if pairs else REPLICAS)))
+        front = free_ports(_CALLED_BY_ADDRESS if pairs else PROXIED)
+        self.proxies = {
+            name: Proxy(port, *(own[one] for one in (name, f"{name}-2") if one in own)) for name, port in front.items()
+        }
+        self.stack = ChaosStack(folder, without=without, clock=clock, ports=own, front=front, pairs=pairs)
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -136,6 +141,13 @@ class Arena:
 
     async def __aexit__(self, *_: object) -> None:
         await self._opened.aclose()
+
+    @property
+    def streams(self) -> list[str]:
+        """Where live streams are: at every notifier, as behind an edge; at the gateway where there is but one."""
+        if "notifier-2" in self.stack.site.ports:
+            return [f"http://{self.straight(name)}" for name in ("notifier", "notifier-2")]
+        return [self.stack.url("gateway")]
 
     def straight(self, name: str) -> str:
         """Return the host:port of a process itself, past its proxy."""

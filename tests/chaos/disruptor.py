@@ -12,7 +12,7 @@ from tests.chaos.history import History
 from tests.chaos.plan import Ask, Disruption
 
 _WATCH_SECONDS = 0.25
-_READY_SECONDS = 60.0
+_READY_SECONDS = 120.0
 
 
 class Disruptor:

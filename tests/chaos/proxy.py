@@ -1,9 +1,10 @@
-"""A TCP proxy in front of one engine or service, which can cut, refuse and stall what passes through it."""
+"""A TCP proxy in front of one engine, or of a service's replicas, which can cut, refuse and stall what passes."""
 
 import asyncio
 import contextlib
 import socket
 import struct
+from collections import deque
 from collections.abc import Iterator
 
 _BLOCK_BYTES = 65_536
@@ -11,11 +12,14 @@ _LOOPBACK = "127.0.0.1"
 
 
 class Proxy:
-    """Passes everything from one loopback port to another until it is told otherwise. Blocks nobody."""
+    """Passes everything from one loopback port to others until it is told otherwise. Blocks nobody.
 
-    def __init__(self, listen: int, target: int) -> None:
+    With several targets each connection goes to the next one that takes it.
+    """
+
+    def __init__(self, listen: int, *targets: int) -> None:
         self.port = listen
-        self._target = target
+        self._targets = deque(targets)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._joins: set[asyncio.Task[None]] = set()
@@ -63,13 +67,20 @@ class Proxy:
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with self._kept(writer):
             await self._flowing.wait()
-            try:
-                far_reader, far_writer = await asyncio.open_connection(_LOOPBACK, self._target)
-            except OSError:
+            far = await self._far_side()
+            if far is None:
                 _reset(writer)  # nobody listens there: the client is to see that at once
                 return
+            far_reader, far_writer = far
             with self._kept(far_writer):
                 await asyncio.gather(self._carry(reader, far_writer), self._carry(far_reader, writer))
+
+    async def _far_side(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        for _ in range(len(self._targets)):
+            self._targets.rotate(-1)
+            with contextlib.suppress(OSError):
+                return await asyncio.open_connection(_LOOPBACK, self._targets[-1])
+        return None
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -40,8 +40,9 @@ async def run(
     quiet_seconds: float = QUIET_SECONDS,
     disk_megabytes: int = 0,
     clock: Mapping[str, str] | None = None,
+    pairs: bool = False,
 ) -> Verdict:
-    """Carry out `plan` in `folder`, which is emptied first, and return what came of it.
+    """Carry out `plan` in `folder`, which is emptied first, and return what came of it. For `pairs` see Arena.
 
     The history, what was stored and the logs stay in the folder; data goes. Raises StartFailed.
     """
@@ -52,7 +53,7 @@ async def run(
         sources(folder / "sources") as addresses,
         disk.small_disk(folder / STORAGE, disk_megabytes) as fill,
     ):
-        async with Arena(data, without, clock or {}) as arena, Reading(arena) as reading:
+        async with Arena(data, without, clock or {}, pairs=pairs) as arena, Reading(arena) as reading:
             disruptor = Disruptor(arena, history, plan.asks, fill)
             await _Run(plan, arena, reading, disruptor, history, display, addresses).carry_out(folder, quiet_seconds)
     for rest in ("data", "home"):
@@ -161,7 +162,7 @@ class _Run:
                 api = Api(url, self._history, f"user-{number}")
                 clients.push_async_callback(api.client.aclose)
                 await api.log_in()
-                users.append(User(api, self._history, self._addresses))
+                users.append(User(api, self._history, self._addresses, self._arena.streams))
             stranger = Api(url, self._history, "stranger")
             clients.push_async_callback(stranger.client.aclose)
             yield users, stranger

@@ -1,8 +1,9 @@
 """A live stream as a browser holds it: read until it breaks, then resumed by the last id."""
 
 import asyncio
+import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import httpx
 
@@ -16,12 +17,16 @@ _AGAIN_SECONDS = 0.4
 
 
 class Listener:
-    """One tab of one user. Every frame with data goes into the history, and every time the stream is opened."""
+    """One tab of one user. Every frame with data goes into the history, and every time the stream is opened.
 
-    def __init__(self, api: Api, history: History, number: int) -> None:
+    `at` are the addresses that have it: tab number n begins at the n-th, and goes to the next whenever a stream ends.
+    """
+
+    def __init__(self, api: Api, history: History, number: int, at: Sequence[str]) -> None:
         self._api = api
         self._history = history
         self._name = f"{api.name}/{number}"
+        self._at = itertools.islice(itertools.cycle(at), number, None)
         self.last: str | None = None
 
     async def run(self) -> None:
@@ -35,9 +40,10 @@ class Listener:
 
     async def _listen(self) -> None:
         headers = {} if self.last is None else {"Last-Event-ID": self.last}
-        async with self._api.client.stream("GET", PATH, headers=headers, timeout=_TIMEOUT) as answer:
+        url = f"{next(self._at)}{PATH}"
+        async with self._api.client.stream("GET", url, headers=headers, timeout=_TIMEOUT) as answer:
             self._history.add(
-                "stream", stream=self._name, user=self._api.name, last=self.last, status=answer.status_code
+                "stream", stream=self._name, user=self._api.name, url=url, last=self.last, status=answer.status_code
             )
             if answer.status_code != httpx.codes.OK:
                 await asyncio.sleep(_AGAIN_SECONDS)

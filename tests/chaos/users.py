@@ -21,16 +21,16 @@ ENDED = frozenset({"ready", "failed"})
 
 
 class User:
-    """One person with two tabs open. `sources` are the addresses that imports name."""
+    """One person with two tabs open. `sources` are the addresses that imports name, `streams` those of live streams."""
 
-    def __init__(self, api: Api, history: History, sources: dict[str, str]) -> None:
+    def __init__(self, api: Api, history: History, sources: dict[str, str], streams: Sequence[str]) -> None:
         self._api = api
         self._history = history
         self._sources = sources
         self._ids: dict[str, asyncio.Future[str]] = {}
         self._final: dict[str, str] = {}
         self._newest = 0
-        self._tabs = [Listener(api, history, number) for number in range(TABS)]
+        self._tabs = [Listener(api, history, number, streams) for number in range(TABS)]
 
     @property
     def videos(self) -> list[str]:

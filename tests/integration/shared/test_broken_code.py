@@ -100,3 +100,19 @@ async def test_unreadable_messages_count_too_and_zero_sets_no_limit(topic: Topic
     async with running(runtime):
         await until(lambda: listener.seen == [1])
     assert len(await topic.dead_letters()) == 5
+
+
+async def test_types_of_a_newer_version_are_no_broken_code_however_many_come(
+    topic: Topic, new_runtime: NewRuntime
+) -> None:
+    listener = Listener()
+    runtime = new_runtime(dead_letters_in_a_row=3)
+    runtime.inbox.on(topic.spec, listener.on_created)
+    async with running(runtime):
+        for number in range(10):
+            await topic.put_raw(b"{}", [("ce_type", b"FromNextYear"), ("ce_id", b"%d" % number)])
+        await topic.put(created(1))
+        await until(lambda: listener.seen == [1])
+        await runtime.health.probe()
+        assert runtime.health.ready
+    assert len(await topic.dead_letters()) == 10

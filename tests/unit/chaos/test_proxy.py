@@ -95,3 +95,34 @@ async def test_nobody_behind_it_shows_at_once() -> None:
         with pytest.raises(ConnectionResetError):
             await client.reader.read()
     await proxy.close()
+
+
+@asynccontextmanager
+async def replica(port: int, name: bytes) -> AsyncIterator[None]:
+    """A server that says its name to everybody."""
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(name)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", port):
+        yield
+
+
+async def test_replicas_take_turns_and_the_rest_has_all_when_one_is_gone() -> None:
+    ports = free_ports(("one", "two", "proxy"))
+    proxy = Proxy(ports["proxy"], ports["one"], ports["two"])
+    await proxy.open()
+
+    async def answers() -> list[bytes]:
+        found = []
+        for _ in range(4):
+            async with connected(proxy.port) as client:
+                found.append(await client.reader.read())
+        return found
+
+    async with replica(ports["two"], b"two"):
+        async with replica(ports["one"], b"one"):
+            assert await answers() == [b"one", b"two", b"one", b"two"]
+        assert await answers() == [b"two"] * 4
+    await proxy.close()
