@@ -1,4 +1,4 @@
-"""Two faults of aiokafka's connections, mended for the whole process; and how a client's connections are cut off."""
+"""Three faults of aiokafka's connections, mended for the whole process; and how a client's connections are cut off."""
 
 import asyncio
 from collections import defaultdict
@@ -9,10 +9,12 @@ from aiokafka import client
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.producer.sender import SendProduceReqHandler
 
 from shared.wiring.cancellation import is_told_to_end
 
 _send = AIOKafkaConnection.send
+_can_retry = SendProduceReqHandler._can_retry
 _being_made: defaultdict[AIOKafkaClient | None, set[asyncio.Task[Any]]] = defaultdict(set)
 _cut_off: WeakSet[AIOKafkaClient] = WeakSet()
 
@@ -25,9 +27,12 @@ def mend_connections() -> None:
       the fetching, the heartbeat, the commit, the farewell at a stop. It raises KafkaConnectionError now.
     - A client's first connection, which only asks for the brokers, was nobody's and stayed open where the start was
       cancelled meanwhile.
+    - An idempotent producer sends again until it is told yes, for ever where brokers stay away, and its stop waits for
+      that. One that is cut off gives up.
     """
     AIOKafkaConnection.send = _send_or_say_so
     client.create_conn = _create
+    SendProduceReqHandler._can_retry = _can_retry_unless_cut_off
 
 
 def cut_off(kafka: AIOKafkaClient) -> None:
@@ -47,6 +52,10 @@ def _send_or_say_so(connection: AIOKafkaConnection, *request: Any, **options: An
     except RuntimeError as error:
         connection.close(reason=CloseReason.CONNECTION_BROKEN)
         raise KafkaConnectionError(f"Connection at {connection.host}:{connection.port} broken: {error}") from error
+
+
+def _can_retry_unless_cut_off(handler: Any, *error_and_batch: Any) -> bool:
+    return handler._client not in _cut_off and bool(_can_retry(handler, *error_and_batch))
 
 
 class _FirstConnection(AIOKafkaConnection):  # type: ignore[misc]  # it has no types

@@ -1,8 +1,6 @@
 """Clients that fall silent though their connections look well are noticed and made anew."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -12,9 +10,8 @@ from pymongo.errors import AutoReconnect
 from shared.contracts.events import NotificationCreated
 from shared.wiring import consumers, health, kafka, mongo
 from shared.wiring.runtime import Runtime
-from shared.wiring.serve import BROKEN
 from tests.integration.shared.conftest import NewRuntime
-from tests.integration.shared.world import Listener, Topic, consumer_of, created, running
+from tests.integration.shared.world import Listener, Topic, caught_signal, consumer_of, created, running
 from tests.waiting import until
 
 PATIENCE = timedelta(seconds=1)
@@ -88,17 +85,6 @@ async def test_a_handler_that_waits_for_the_database_is_left_alone(new_runtime: 
         await until(lambda: listener.seen == [1, 2], "the database is back", within_seconds=60)
     assert len(listener.calls) == 7
     assert value(runtime, "consumers_renewed_total", topic) == 0
-
-
-@contextmanager
-def caught_signal() -> Iterator[asyncio.Event]:
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(BROKEN, told.set)
-    try:
-        yield told
-    finally:
-        loop.remove_signal_handler(BROKEN)
 
 
 async def test_a_database_client_that_fell_silent_ends_the_process(new_runtime: NewRuntime) -> None:

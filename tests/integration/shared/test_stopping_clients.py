@@ -2,18 +2,22 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from aiokafka.producer.message_accumulator import MessageBatch
 
 from deploy.local.stack import LocalStack
+from shared.contracts.cloudevents import encode
+from shared.delivery.outbox import PublishError
 from shared.wiring import consumers, kafka
 from shared.wiring.kafka import KafkaLink
 from shared.wiring.kafka_connections import mend_connections
 from shared.wiring.settings import CommonSettings
 from shared.wiring.topics import ensure_topics
 from tests.integration.shared.conftest import NewRuntime
-from tests.integration.shared.world import Listener, Topic, consumer_of, created, running
+from tests.integration.shared.world import Listener, Topic, caught_signal, consumer_of, created, running
 from tests.waiting import until
 
 CUTS = 150
@@ -106,3 +110,32 @@ async def test_brokers_that_answer_nothing_for_long_end_no_process(
         monkeypatch.setattr(kafka, "CHECK_SECONDS", 30.0)
         await topic.put(created(1))
         await until(lambda: listener.seen == [1], "back again", within_seconds=60)
+
+
+async def test_what_is_under_way_to_brokers_that_went_away_holds_up_no_stop(
+    core: LocalStack, new_runtime: NewRuntime, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An idempotent producer sends again for ever, also while it is stopped; that ended the process.
+
+    The embedded broker has none, so the one here is told that no time is up.
+    """
+    monkeypatch.setattr(consumers, "FAREWELL_SECONDS", 0.5)
+    monkeypatch.setattr(consumers, "CUT_OFF_SECONDS", 5.0)
+    monkeypatch.setattr(MessageBatch, "expired", lambda _: False)
+    with caught_signal() as broken:
+        async with running(new_runtime()) as runtime:
+            producer = runtime.kafka._producer
+            assert producer is not None
+            core.pause("kafka")
+            record = replace(encode(created(1), "test"), topic=topic.spec.name)
+            publishing = asyncio.create_task(runtime.kafka.publish(record))
+            await until(lambda: producer._message_accumulator._pending_batches, "it is under way")
+            await core.kill("kafka")
+            try:
+                with pytest.raises(PublishError):
+                    await publishing
+                sending = producer._sender.sender_task
+                await until(lambda: sending.done() or broken.is_set(), "it has stopped, or the process ends")
+                assert not broken.is_set()
+            finally:
+                await core.start("kafka")

@@ -1,8 +1,9 @@
 """A topic of a test's own, a service's runtime that listens to it, and a handler that fails as told."""
 
+import asyncio
 import contextlib
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from types import SimpleNamespace
 from uuid import uuid4
@@ -16,6 +17,7 @@ from shared.contracts.events import Event, NotificationCreated
 from shared.contracts.topics import TopicSpec, dead_letters
 from shared.delivery.backlog import readers
 from shared.wiring.runtime import Runtime
+from shared.wiring.serve import BROKEN
 from tests.waiting import until
 
 CRC = 17  # where a batch has its check sum, over all that follows
@@ -110,6 +112,18 @@ def started(runtime: Runtime) -> AbstractAsyncContextManager[None]:
 
 async def _nothing() -> None:
     return
+
+
+@contextlib.contextmanager
+def caught_signal() -> Iterator[asyncio.Event]:
+    """Catch the signal that a broken process sends itself; gives what is set by it."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(BROKEN, told.set)
+    try:
+        yield told
+    finally:
+        loop.remove_signal_handler(BROKEN)
 
 
 def consumer_of(runtime: Runtime, topic: Topic) -> AIOKafkaConsumer:
