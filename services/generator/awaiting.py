@@ -1,6 +1,7 @@
 """The leased work on attempts that may be running: their deadline, and what the engine says of them."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 import structlog
 
@@ -48,9 +49,10 @@ class Awaiting:
 
     async def work(self, lease: Lease) -> None:
         """Do the job of one claim."""
-        attempt = attempt_in(lease)
-        told = await self._ask(attempt)
-        match self._patience.step(attempt, told.said, utc_now()):
+        # One moment for both: what is concluded takes the data that are asked for where it is late enough to conclude.
+        attempt, now = attempt_in(lease), utc_now()
+        told = await self._ask(attempt, now)
+        match self._patience.step(attempt, told.said, now):
             case Step.CONCLUDE:
                 await self._conclude(lease, attempt, told)
             case Step.TAKE:
@@ -65,10 +67,9 @@ class Awaiting:
         if attempt.execution_id is None and told.execution_id is not None:
             await self._held.look_at(told.execution_id)
 
-    async def _ask(self, attempt: Attempt) -> Told:
+    async def _ask(self, attempt: Attempt, now: datetime) -> Told:
         if self._asking is None:
             return Told(Said.NOTHING)
-        now = utc_now()
         thoroughly = not attempt.time_left(now) or self._patience.is_used_up(attempt, now)
         return await self._asking.about(attempt, thoroughly=thoroughly)
 
