@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local.stack import LocalStack
 from tests.conftest import User
-from tests.driving import Json, ask, eventually, wait_for_stage, wait_for_status
+from tests.driving import Json, ask, eventually, status_of, wait_for_status
 from tests.n8n.real_n8n import RealN8n, runs_of_node
 from tests.n8n.renderer import Renderer
 
@@ -56,6 +56,10 @@ async def with_settings(stack: LocalStack, name: str, **settings: str) -> AsyncI
         await stack.restart(name, before)
 
 
+async def _tells_progress(user: User, video_id: str, percent: int) -> bool:
+    return bool((await status_of(user.client, video_id)).get("progress") == percent)
+
+
 async def test_n8n_killed_while_it_orders_the_render_fails_and_a_retry_makes_it_ready(
     user: User, n8n: RealN8n, renderer: Renderer
 ) -> None:
@@ -80,7 +84,7 @@ async def test_n8n_killed_while_it_waits_for_the_render_goes_on(user: User, n8n:
     video_id = await ask(user.client, "Killed while waiting")
     execution_id = await execution_id_of(user, video_id)
     await has_status(n8n, execution_id, "waiting")
-    assert (await wait_for_stage(user.client, video_id, "rendering"))["progress"] == 10
+    await eventually(lambda: _tells_progress(user, video_id, 10), "the heartbeat was passed on")
     await n8n.child.kill()
     plan.done.set()
     await n8n.start()
@@ -100,8 +104,8 @@ async def test_reelway_down_while_n8n_calls_back_and_n8n_killed_while_it_waits(
     execution = await has_status(n8n, execution_id, "waiting")
     assert execution["data"]["resultData"]["lastNodeExecuted"] == "Pause"
     await n8n.child.kill()
-    await n8n.start()
     await stack.start("gateway")
+    await n8n.start()
     await wait_for_status(user.client, video_id, "ready", 180)
     execution = await has_status(n8n, execution_id, "success")
     assert len(runs_of_node(execution, "Tell Reelway")) == 2
