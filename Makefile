@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 4
 INSTALL = exec "$(PYTHON)" -I deploy/local/install.py
 DEV = runtime engines dev
 # The engines that tests start as the real thing, by these names; none by default: the embedded ones.
@@ -26,7 +26,7 @@ up: ## Start Reelway on this machine; Ctrl-C stops it
 down: ## Stop the Reelway that runs elsewhere on this machine
 	@$(INSTALL) runtime engines -- -m deploy.local down
 
-# Every worker starts whole stacks: more of them than there are cores gain little and make tests with time limits fail.
+# Every worker starts whole stacks, and waits half of the time: twice as many of them as a small machine has cores.
 # Tests of one file share their stack, so they stay together; the longest files come first by their names.
 test: $(REAL_ENGINES:%=real-%) ## Run the tests; ARGS="tests/unit -k name" picks some, WORKERS=0 runs them one after the other
 	@$(INSTALL) $(DEV) -- -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
