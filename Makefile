@@ -32,7 +32,7 @@ test: $(REAL_ENGINES:%=real-%) ## Run the tests; ARGS="tests/unit -k name" picks
 	@$(INSTALL) $(DEV) -- -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-engines: ## Run the integration, end-to-end and chaos tests on real engines; ENGINES="kafka s3 mongo" picks some
-	@"$(MAKE)" test REAL_ENGINES="$(ENGINES)" ARGS="$(or $(ARGS),$(ON_ENGINES))"
+	@"$(MAKE)" test REAL_ENGINES="$(ENGINES)" WORKERS=2 ARGS="$(or $(ARGS),$(ON_ENGINES))"
 	@$(if $(ARGS),,"$(MAKE)" chaos REAL_ENGINES="$(ENGINES)" ARGS="--seconds 180 --seed 20")
 
 test-cluster: ## Run the tests of three Kafka brokers, and of two replicas of every service
