@@ -45,6 +45,7 @@ real-s3:
 	@$(INSTALL) real
 
 .cache/kafka: deploy/local/real/kafka.pom.xml
+	rm -rf $@ # another version's jars would lie beside
 	mvn --quiet --batch-mode -Dstyle.color=never --file $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/$@"
 	@touch $@
 
