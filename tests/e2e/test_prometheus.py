@@ -110,7 +110,7 @@ async def all_hold(prometheus: Prometheus, promises: Mapping[str, str]) -> None:
 
 
 async def labels_are_bounded(prometheus: Prometheus, secrets: tuple[str, ...]) -> None:
-    """See that each series has labels that the catalogue names (empty ones are not kept), and none that grows with users and videos."""
+    """See that each series has only labels that the catalogue names, and none that grows with users and videos."""
     series = [one for one in await prometheus.series() if one["__name__"].startswith("reelway_")]
     users = {secret.partition("_")[0] for secret in secrets}
     for one in series:
