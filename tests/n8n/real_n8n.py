@@ -20,6 +20,7 @@ from deploy.local.site import REPOSITORY
 WORKFLOWS = REPOSITORY / "deploy" / "n8n"
 INSTALLED = REPOSITORY / ".cache" / "n8n"
 CALLER_HEADER = "X-Reelway"
+ERRORS = "reelwayErrors001"
 REELWAYS_SCOPES = ["execution:read", "execution:list", "execution:stop"]
 START_SECONDS = 600.0
 
@@ -100,6 +101,14 @@ class RealN8n:
     async def execution(self, execution_id: str) -> Json:
         """Return one execution with its data."""
         return await self._api("GET", f"/executions/{execution_id}", params={"includeData": "true"})
+
+    async def error_run_about(self, execution_id: str) -> Json | None:
+        """Return the ended run of the error workflow that is about an execution."""
+        for listed in await self.executions(workflowId=ERRORS, status="success"):
+            execution = await self.execution(listed["id"])
+            if item_of(execution, "Error Trigger")["execution"]["id"] == execution_id:
+                return execution
+        return None
 
     async def call(self, path: str, call: Json, caller: str | None = None) -> httpx.Response:
         """Call a workflow as Reelway did: with the headers and body of a webhook item."""

@@ -8,7 +8,7 @@ import pytest
 from deploy.local.stack import LocalStack
 from tests.conftest import User
 from tests.driving import Json, ask, eventually, status_of, wait_for_status
-from tests.n8n.real_n8n import RealN8n, runs_of_node
+from tests.n8n.real_n8n import RealN8n, item_of, runs_of_node
 from tests.n8n.renderer import Renderer
 
 pytestmark = pytest.mark.timeout(1200)
@@ -66,6 +66,7 @@ async def test_n8n_killed_while_it_orders_the_render_fails_and_a_retry_makes_it_
     plan = renderer.plan("Killed while ordering", taken=False)
     video_id = await ask(user.client, "Killed while ordering")
     await ordered(renderer, video_id)
+    execution_id = await execution_id_of(user, video_id)
     await n8n.child.kill()
     plan.taken.set()
     await n8n.start()
@@ -73,6 +74,8 @@ async def test_n8n_killed_while_it_orders_the_render_fails_and_a_retry_makes_it_
     assert failed["error"]["code"] == "WORKFLOW_FAILED"
     assert "did not finish" in failed["error"]["message"]
     assert failed["error"]["retryable"] is True
+    told = await eventually(lambda: n8n.error_run_about(execution_id), "the error workflow ran", 120)
+    assert item_of(told, "Tell Reelway")["statusCode"] == 202
     assert (await user.client.post(f"/api/video/retry/{video_id}")).status_code == 202
     await wait_for_status(user.client, video_id, "ready", 120)
     keys = [order.key for order in renderer.paid_for(video_id)]

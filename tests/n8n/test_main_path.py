@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.conftest import User
-from tests.driving import CREATE, Json, ask, status_of, wait_for_status
+from tests.driving import CREATE, Json, ask, eventually, wait_for_status
 from tests.n8n.real_n8n import RealN8n
 from tests.n8n.renderer import Renderer
 
@@ -53,4 +53,7 @@ async def test_a_failed_render_fails_with_its_own_words(user: User, n8n: RealN8n
     video_id = await ask(user.client, "No such avatar")
     video = await wait_for_status(user.client, video_id, "failed", 120)
     assert (video["error"]["code"], video["error"]["message"]) == ("WORKFLOW_FAILED", "No avatar of that name")
-    assert (await status_of(user.client, video_id))["attempt"] == 1
+    (run,) = await runs_of(user.client)
+    about = await eventually(lambda: n8n.error_run_about(run["executionId"]), "the error workflow ran", 120)
+    assert about["data"]["resultData"]["lastNodeExecuted"] == "Nothing to tell"
+    assert (await n8n.execution(run["executionId"]))["status"] == "error"
