@@ -35,8 +35,9 @@ class Streak:
 
     def handled(self, topic: str, type_name: str) -> None:
         """Note that a message was handled, or passed over because it is for others."""
-        self._forget(topic, type_name)
-        self._forget(topic, "")
+        self._in_a_row.pop((topic, type_name), None)
+        self._in_a_row.pop((topic, ""), None)
+        self._show(topic)
 
     def gave_up(self, topic: str, type_name: str, letter: str) -> None:
         """Note that `letter` was written; `type_name` is empty where no handler was reached."""
@@ -44,7 +45,7 @@ class Streak:
             return
         for key in {(topic, ""), (topic, type_name)}:
             self._in_a_row[key].add(letter)
-        self._metrics.dead_letters_in_a_row.labels(topic=topic).set(self._longest(topic))
+        self._show(topic)
 
     def breaks(self, topic: str, type_name: str, letter: str, reason: str) -> bool:
         """Return whether `letter` would be one too many; from then on this is broken for good."""
@@ -67,9 +68,7 @@ class Streak:
         if self.reason is not None:
             raise Unready(self.reason)
 
-    def _forget(self, topic: str, type_name: str) -> None:
-        if self._in_a_row.pop((topic, type_name), None):
-            self._metrics.dead_letters_in_a_row.labels(topic=topic).set(self._longest(topic))
-
-    def _longest(self, topic: str) -> int:
-        return max((len(row) for (of, _), row in self._in_a_row.items() if of == topic), default=0)
+    def _show(self, topic: str) -> None:
+        """Set the gauge, also where it stays at 0: a series that is there can be asked for."""
+        longest = max((len(row) for (of, _), row in self._in_a_row.items() if of == topic), default=0)
+        self._metrics.dead_letters_in_a_row.labels(topic=topic).set(longest)
