@@ -126,16 +126,18 @@ async def test_what_is_under_way_to_brokers_that_went_away_holds_up_no_stop(
         async with running(new_runtime()) as runtime:
             producer = runtime.kafka._producer
             assert producer is not None
-            core.pause("kafka")
             record = replace(encode(created(1), "test"), topic=topic.spec.name)
-            publishing = asyncio.create_task(runtime.kafka.publish(record))
-            await until(lambda: producer._message_accumulator._pending_batches, "it is under way")
-            await core.kill("kafka")
+            await runtime.kafka.publish(record)  # so that it need not ask first who leads the topic
+            core.pause("kafka")
             try:
+                publishing = asyncio.create_task(runtime.kafka.publish(record))
+                await until(lambda: producer._message_accumulator._pending_batches, "it is under way")
+                await core.kill("kafka")
                 with pytest.raises(PublishError):
                     await publishing
                 sending = producer._sender.sender_task
                 await until(lambda: sending.done() or broken.is_set(), "it has stopped, or the process ends")
                 assert not broken.is_set()
             finally:
+                await core.kill("kafka")
                 await core.start("kafka")
