@@ -70,12 +70,13 @@ class Backlog:
 
     async def look(self) -> set[str]:
         """Measure, and return the topics that stand still."""
+        began = self._clock()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 seen = await self._see()
         except (KafkaError, OSError, TimeoutError):
             return set()
-        self._note(seen)
+        self._note(began, seen)
         waiting = {
             partition: handled
             for partition, handled in seen.handled.items()
@@ -93,9 +94,13 @@ class Backlog:
             return timedelta(0)
         return timedelta(seconds=now - self._all_heard_until)
 
-    def _note(self, seen: Seen) -> None:
-        """Learn until when all is handled: up to the newest look whose ends have been reached, or forgotten."""
-        now = self._looked_at = self._clock()
+    def _note(self, began: float, seen: Seen) -> None:
+        """Learn until when all is handled: up to the newest look whose ends have been reached, or forgotten.
+
+        That may be this look: where nothing waits, looks that failed before it say nothing of being behind.
+        """
+        self._looked_at = began
+        self._looks.append((began, seen.ends))
         reached = dict(seen.ends) | seen.handled
         while self._looks:
             at, ends = self._looks[0]
@@ -103,7 +108,6 @@ class Backlog:
                 break
             self._all_heard_until = at
             self._looks.popleft()
-        self._looks.append((now, seen.ends))
         self._caught_up = {partition: end for partition, end in seen.ends.items() if reached[partition] >= end}
         for topic in {partition.topic for partition in seen.ends}:
             lag = sum(seen.ends[partition] - done for partition, done in reached.items() if partition.topic == topic)

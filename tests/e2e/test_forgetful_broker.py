@@ -66,7 +66,7 @@ async def published(find: Documents, service: str, collection: str, query: Json,
         found = await find(service, collection, query)
         return len(found) >= count and not any("outbox" in document for document in found)
 
-    await eventually(look, f"{service}.{collection} has published")
+    await eventually(look, f"{service}.{collection} has published", 90)
 
 
 async def ends_well(user: User, engine: Engine, video_id: str) -> None:

@@ -110,11 +110,22 @@ async def behind(backlog: Watched, handled: int, end: int) -> float:
 
 async def test_it_is_behind_since_the_newest_look_whose_messages_are_all_handled(backlog: Watched) -> None:
     seen = [(0, 10), (5, 20), (10, 30), (29, 40), (40, 40)]
-    assert [await behind(backlog, *one) for one in seen] == [10, 20, 20, 20, 10]
+    assert [await behind(backlog, *one) for one in seen] == [10, 20, 20, 20, 0]
 
 
 async def test_where_brokers_forget_everything_nothing_of_it_is_waited_for(backlog: Watched) -> None:
-    assert [await behind(backlog, *one) for one in [(5, 20), (6, 30), (0, 3), (3, 3)]] == [10, 20, 10, 10]
+    assert [await behind(backlog, *one) for one in [(5, 20), (6, 30), (0, 3), (3, 3)]] == [10, 20, 10, 0]
+
+
+async def test_looks_that_failed_make_nobody_behind_who_has_handled_all(backlog: Watched) -> None:
+    await behind(backlog, 9, 9)
+    backlog.failure = KafkaTimeoutError()
+    for _ in range(2):
+        await backlog.after(LOOK_SECONDS)
+    backlog.now += LOOK_SECONDS - 0.1
+    assert backlog.behind() < timedelta(seconds=UNKNOWN_AFTER_SECONDS)
+    backlog.failure = None
+    assert await behind(backlog, 9, 9) == 0
 
 
 async def test_where_nothing_is_known_nobody_is_behind(backlog: Watched) -> None:
