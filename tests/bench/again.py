@@ -20,7 +20,7 @@ from tests.bench.kafka_client import Kafka
 from tests.bench.load import run as send_load
 from tests.bench.people import GENERATE_BODY, GENERATE_PATH, log_in
 from tests.bench.proc import Meter
-from tests.bench.stand_in import silent_workflow
+from tests.bench.stand_in import SilentWorkflow
 
 VIDEOS = 40
 AGAIN_SECONDS = "2"
@@ -32,16 +32,13 @@ _ASKED = re.compile(r'^reelway_reannounced_total\{type="VideoRequested"\} (\S+)'
 async def measure(options: Options) -> Section:
     """Take the figures. Raises BrokenRun where nothing is asked again."""
     async with contextlib.AsyncExitStack() as opened:
-        workflow = opened.enter_context(silent_workflow())
+        workflow = opened.enter_context(SilentWorkflow())
         running = await opened.enter_async_context(
             stack(
                 options.folder,
                 services=SERVICES,
                 engines=("kafka", "gateway-db", "generator-db", "media-db", "notifier-db", "s3"),
-                environ={
-                    "VIDEO_CREATION_WEBHOOK_URL": f"{workflow.url}/webhook/create",
-                    "GENERATE_VIDEO_WEBHOOK_URL": f"{workflow.url}/webhook/generate",
-                },
+                environ=workflow.settings,
                 overrides={
                     "gateway": {
                         "VIDEO_QUOTA": UNLIMITED_VIDEOS,

@@ -15,7 +15,7 @@ from tests.bench.figures import Section, figure
 from tests.bench.kafka_client import Kafka
 from tests.bench.people import GENERATE_BODY
 from tests.bench.proc import Meter, until_quiet
-from tests.bench.stand_in import silent_workflow
+from tests.bench.stand_in import SilentWorkflow
 
 REQUESTS, QUICK_REQUESTS, WARM_UP_REQUESTS = 300, 120, 30
 STARTED_SECONDS = 240.0
@@ -24,16 +24,13 @@ STARTED_SECONDS = 240.0
 async def measure(options: Options) -> Section:
     """Take the figures. Raises BrokenRun where any request is never reported as started."""
     async with contextlib.AsyncExitStack() as opened:
-        workflow = opened.enter_context(silent_workflow())
+        workflow = opened.enter_context(SilentWorkflow())
         running = await opened.enter_async_context(
             stack(
                 options.folder,
                 services=("generator",),
                 engines=("kafka", "generator-db"),
-                environ={
-                    "VIDEO_CREATION_WEBHOOK_URL": f"{workflow.url}/webhook/create",
-                    "GENERATE_VIDEO_WEBHOOK_URL": f"{workflow.url}/webhook/generate",
-                },
+                environ=workflow.settings,
             )
         )
         kafka = await opened.enter_async_context(Kafka(running.url("kafka")))

@@ -23,7 +23,7 @@ from tests.bench.http_client import Connection, EventStream, request_bytes
 from tests.bench.kafka_client import Kafka
 from tests.bench.load import run as send_load
 from tests.bench.people import GENERATE_BODY, GENERATE_PATH, log_in
-from tests.bench.stand_in import silent_workflow
+from tests.bench.stand_in import SilentWorkflow
 
 SAMPLES, QUICK_SAMPLES, WARM_UP = 160, 100, 20
 BARE_HOPS = 2
@@ -90,16 +90,13 @@ async def measure(options: Options) -> Section:
     """Take the figures. Raises BrokenRun where any event is missing, doubled or of another kind."""
     samples = options.rounds(SAMPLES, quick=QUICK_SAMPLES)
     async with contextlib.AsyncExitStack() as opened:
-        workflow = opened.enter_context(silent_workflow())
+        workflow = opened.enter_context(SilentWorkflow())
         running = await opened.enter_async_context(
             stack(
                 options.folder,
                 services=("gateway", "generator", "notifier"),
                 engines=("kafka", "gateway-db", "generator-db", "notifier-db", "s3"),
-                environ={
-                    "VIDEO_CREATION_WEBHOOK_URL": f"{workflow.url}/webhook/create",
-                    "GENERATE_VIDEO_WEBHOOK_URL": f"{workflow.url}/webhook/generate",
-                },
+                environ=workflow.settings,
                 overrides={"gateway": {"VIDEO_QUOTA": UNLIMITED_VIDEOS}},
             )
         )

@@ -48,6 +48,16 @@ class StandIn:
         self._server.server_close()
 
 
-def silent_workflow() -> StandIn:
-    """Return a workflow engine that takes every call, gives it an executionId and is never heard of again."""
-    return StandIn(202, lambda: {"message": "Workflow was started", "executionId": uuid.uuid4().hex})
+class SilentWorkflow(StandIn):
+    """A workflow engine that takes every call, gives it an executionId and is never heard of again."""
+
+    def __init__(self) -> None:
+        super().__init__(202, lambda: {"message": "Workflow was started", "executionId": uuid.uuid4().hex})
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The generator's settings that make it call here."""
+        return {
+            "VIDEO_CREATION_WEBHOOK_URL": f"{self.url}/webhook/create",
+            "GENERATE_VIDEO_WEBHOOK_URL": f"{self.url}/webhook/generate",
+        }

@@ -9,7 +9,7 @@ from deploy.local.stack import LocalStack
 from tests.conftest import User
 from tests.driving import Json, ask, eventually, status_of, wait_for_status
 from tests.n8n.real_n8n import RealN8n, item_of, runs_of_node
-from tests.n8n.renderer import Renderer
+from tests.n8n.renderer import Plan, Renderer
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -33,6 +33,15 @@ async def ordered(renderer: Renderer, video_id: str, count: int = 1) -> None:
         return len(renderer.paid_for(video_id)) >= count
 
     await eventually(look, f"{count} orders for {video_id}", 120)
+
+
+async def ordering(user: User, renderer: Renderer, title: str) -> tuple[Plan, str, str]:
+    """Return the plan, the videoId and the executionId of a video whose render is ordered, and not taken yet."""
+    plan = renderer.plan(title, taken=False)
+    video_id = await ask(user.client, title)
+    execution_id = await execution_id_of(user, video_id)
+    await ordered(renderer, video_id)
+    return plan, video_id, execution_id
 
 
 async def has_status(n8n: RealN8n, execution_id: str, *wanted: str, seconds: float = 120) -> Json:
@@ -63,10 +72,7 @@ async def _tells_progress(user: User, video_id: str, percent: int) -> bool:
 async def test_n8n_killed_while_it_orders_the_render_fails_and_a_retry_makes_it_ready(
     user: User, n8n: RealN8n, renderer: Renderer
 ) -> None:
-    plan = renderer.plan("Killed while ordering", taken=False)
-    video_id = await ask(user.client, "Killed while ordering")
-    await ordered(renderer, video_id)
-    execution_id = await execution_id_of(user, video_id)
+    plan, video_id, execution_id = await ordering(user, renderer, "Killed while ordering")
     await n8n.child.kill()
     plan.taken.set()
     await n8n.start()
@@ -98,10 +104,7 @@ async def test_n8n_killed_while_it_waits_for_the_render_goes_on(user: User, n8n:
 async def test_reelway_down_while_n8n_calls_back_and_n8n_killed_while_it_waits(
     user: User, n8n: RealN8n, renderer: Renderer, stack: LocalStack
 ) -> None:
-    plan = renderer.plan("Nobody answers", taken=False)
-    video_id = await ask(user.client, "Nobody answers")
-    execution_id = await execution_id_of(user, video_id)
-    await ordered(renderer, video_id)
+    plan, video_id, execution_id = await ordering(user, renderer, "Nobody answers")
     await stack.kill("gateway")
     plan.taken.set()
     execution = await has_status(n8n, execution_id, "waiting")
@@ -119,10 +122,7 @@ async def test_a_refused_callback_is_made_up_for_by_asking_n8n(
     user: User, n8n: RealN8n, renderer: Renderer, stack: LocalStack
 ) -> None:
     """A secret that changed while a video was rendered: neither the callback nor the error workflow gets through."""
-    plan = renderer.plan("Refused", taken=False)
-    video_id = await ask(user.client, "Refused")
-    execution_id = await execution_id_of(user, video_id)
-    await ordered(renderer, video_id)
+    plan, video_id, execution_id = await ordering(user, renderer, "Refused")
     async with with_settings(stack, "gateway", WEBHOOK_SECRETS="another-secret-than-before"):
         plan.taken.set()
         execution = await has_status(n8n, execution_id, "error")
