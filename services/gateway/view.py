@@ -68,11 +68,9 @@ class View:
         await self._videos.advance(event.video_id, event.attempt, Rank.TRANSFERRING, fields)
 
     def transfer_progressed(self, event: TransferProgressed) -> None:
-        """Show how much of the file is stored where its size is known, and what holds it up, soon."""
-        size_bytes = event.size_bytes
-        percent = min(100.0, round(100 * event.transferred_bytes / size_bytes, 1)) if size_bytes else None
+        """Show how much of the file is stored, and what holds it up, soon."""
         order = order_of(event.attempt, Rank.TRANSFERRING)
-        self.progress.put(event.video_id, Progress(order, event.attempt, percent, event.message))
+        self.progress.put(event.video_id, Progress(order, event.attempt, event.percent, event.words))
 
     async def video_ready(self, event: VideoReady) -> None:
         """Show the video."""

@@ -132,13 +132,12 @@ def rendering_progressed(event: WorkflowProgressed) -> PassingNews:
 
 def transfer_progressed(event: TransferProgressed) -> PassingNews:
     """Return how much of the file is stored, or what holds it up; too late after the attempt's end."""
-    payload = _payload(event, "transfer", "progress", event.message or "Storing your video.")
+    payload = _payload(event, "transfer", "progress", event.words or "Storing your video.")
     payload["transferredBytes"] = event.transferred_bytes
     if event.next_try_at is not None:
         payload["nextTryAt"] = iso(event.next_try_at)
     if event.size_bytes:
-        payload["sizeBytes"] = event.size_bytes
-        payload["progress"] = round(min(100.0, 100 * event.transferred_bytes / event.size_bytes), 1)
+        payload |= {"sizeBytes": event.size_bytes, "progress": event.percent}
     return PassingNews(event.user_id, event.video_id, order(event.attempt, Rank.FAILED), payload)
 
 

@@ -149,8 +149,7 @@ def _transfer_started(event: events.TransferStarted) -> Entry:
 def _transfer_progressed(event: events.TransferProgressed) -> Entry | None:
     if event.message and event.next_try_at is None:  # else the try that failed has a note of its own
         return _entry(event, "media", "transfer.waits", safe(event.message), level="warning", weight=Weight.STEP)
-    percent = 100 * event.transferred_bytes / event.size_bytes if event.size_bytes else None
-    return _milestone(event, "media", "transfer.progress", percent, "of the file is stored")
+    return _milestone(event, "media", "transfer.progress", event.percent, "of the file is stored")
 
 
 def _ready(event: events.VideoReady) -> Entry:

@@ -28,6 +28,18 @@ class TransferProgressed(VideoEvent):
     message: str | None = None
     next_try_at: UtcTime | None = None
 
+    @property
+    def percent(self) -> float | None:
+        """How much of the file is stored; None where nobody has said how long it is."""
+        return round(min(100.0, 100 * self.transferred_bytes / self.size_bytes), 1) if self.size_bytes else None
+
+    @property
+    def words(self) -> str | None:
+        """What its owner is told: what holds it up, or how far it is where no percentage can say that."""
+        if self.message or self.size_bytes or not self.transferred_bytes:
+            return self.message
+        return f"{self.transferred_bytes / 1e6:.1f} MB are stored so far."
+
 
 class VideoReady(VideoEvent):
     """The file is stored, checked and can be watched."""

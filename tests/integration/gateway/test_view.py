@@ -70,12 +70,19 @@ async def test_what_holds_a_transfer_up_is_shown_until_it_goes_on(world: World) 
     await person.sees(video_id, stage="transferring", progress=25, message=None)
     await world.publish(events.transferred(video_id, 0, None, message=waiting))
     await person.sees(video_id, stage="transferring", progress=25, message=waiting)
-    await world.publish(events.transferred(video_id, 10, None))
-    await person.sees(video_id, stage="transferring", progress=25, message=None)
+    await world.publish(events.transferred(video_id, 30, 100))
+    await person.sees(video_id, stage="transferring", progress=30, message=None)
     await world.publish(events.transferred(video_id, 0, None, message=waiting))
     await person.sees(video_id, message=waiting)
     await world.publish(events.video_failed(video_id))
     await person.sees(video_id, status="failed", message=None)
+
+
+async def test_of_a_file_whose_length_nobody_tells_it_is_shown_how_much_is_stored(world: World) -> None:
+    person = await world.person()
+    video_id = await person.ask()
+    await world.publish(events.transfer_started(video_id), events.transferred(video_id, 12_340_000, None))
+    await person.sees(video_id, stage="transferring", progress=None, message="12.3 MB are stored so far.")
 
 
 async def test_late_news_and_repeats_change_nothing(world: World) -> None:

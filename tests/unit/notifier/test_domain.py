@@ -101,12 +101,18 @@ def test_progress_is_too_late_once_the_next_stage_began() -> None:
     assert order(2, Rank.TRANSFERRING) < transfer.before <= order(2, Rank.FAILED)
 
 
+def test_of_a_file_whose_length_nobody_tells_it_is_told_how_much_is_stored() -> None:
+    told = domain.transfer_progressed(TransferProgressed(**TITLED, transferred_bytes=12_340_000)).payload
+    assert told["message"] == "12.3 MB are stored so far."
+    assert not {"sizeBytes", "progress"} & set(told)
+
+
 def test_what_holds_a_transfer_up_is_told_until_all_is_well_again() -> None:
     waiting = TransferProgressed(**TITLED, transferred_bytes=0, message="No answer. Trying again.", next_try_at=AT)
     told = domain.transfer_progressed(waiting).payload
     assert (told["type"], told["status"]) == ("transfer", "progress")
     assert (told["message"], told["nextTryAt"]) == ("No answer. Trying again.", "2025-10-02T13:29:00.638Z")
-    well = domain.transfer_progressed(TransferProgressed(**TITLED, transferred_bytes=1)).payload
+    well = domain.transfer_progressed(TransferProgressed(**TITLED, transferred_bytes=1, size_bytes=2)).payload
     assert well["message"] == "Storing your video."
     assert "nextTryAt" not in well
 
