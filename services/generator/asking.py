@@ -74,7 +74,9 @@ def news_of(told: Told, attempt: Attempt) -> News:
     if execution is None:
         return News(Happening.LOST)
     reported = reported_in(execution.data, attempt)
-    if reported is None and execution.failed:
+    if reported is not None and reported.happening is Happening.FAILURE and execution.waits:
+        reported = replace(reported, happening=Happening.BROKE)  # it goes on, perhaps to a result
+    elif reported is None and execution.failed:
         reported = News(Happening.BROKE, message=error_in(execution.data) or _UNEXPLAINED.get(execution.status))
     news = reported or News(Happening.LOST)
     return replace(news, execution_id=execution.id, message=plain(news.message) or None)

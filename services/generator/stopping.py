@@ -70,6 +70,9 @@ class Stopping:
             outcome = await self._stop(attempt, execution)
             if outcome is Stop.OVER and execution is not None and not execution.is_over:
                 execution = await self._execution(attempt)  # it ended meanwhile, perhaps with a result
+                if execution is not None and not execution.is_over:
+                    # Where a key may look, and not stop, n8n says the same as of a run that is over.
+                    outcome = Stop.IMPOSSIBLE
         except NotToldError:
             await self._later(lease, attempt)
             return

@@ -76,6 +76,16 @@ async def test_a_result_that_a_waiting_run_does_not_get_through_is_taken_at_the_
     assert (await world.event(WorkflowCompleted, event.video_id)).video_url == url_of(event)
 
 
+async def test_what_a_run_makes_that_failed_once_and_goes_on_is_taken_after_all(world: World) -> None:
+    event = await world.request(started("710"))
+    (call,) = await world.called(event.video_id)
+    echo = {"videoId": event.video_id, "status": "failed", "error": "The first scene"}
+    world.n8n.runs["710"] = Run("waiting", call=call, gave_out=[echo])
+    assert (await world.event(WorkflowFailed, event.video_id)).message == "The first scene"
+    await world.complete(event.video_id)
+    assert (await world.event(WorkflowCompleted, event.video_id)).adopted is True
+
+
 async def test_a_failure_that_nobody_reported_is_told_at_the_deadline(world: World) -> None:
     event = await world.request(started("705"))
     world.n8n.runs["705"] = Run("error", call=(await world.called(event.video_id))[0], error="No credits left")

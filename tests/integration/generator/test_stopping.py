@@ -1,5 +1,6 @@
 """Runs that nobody wants any more are stopped in n8n, and only those."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -194,10 +195,27 @@ async def test_an_n8n_that_can_not_stop_is_asked_once(world: World, status: int)
 async def test_a_run_that_ends_at_the_same_moment(world: World) -> None:
     event = await running(world, "610")
     await world.event(WorkflowStarted, event.video_id)
-    world.n8n.stop_answers = [answering(500, '{"message": "Only running or waiting executions can be stopped"}')]
+
+    async def it_has_ended(writer: asyncio.StreamWriter, number: int) -> None:
+        world.n8n.runs["610"].status = "success"
+        await answering(500, '{"message": "Only running or waiting executions can be stopped"}')(writer, number)
+
+    world.n8n.stop_answers = [it_has_ended]
+    before = await stops(world, "over")
     await cancel(world, event)
     await no_stop_left(world, event)
     assert world.n8n.stops.count("610") == 1
+    assert await stops(world, "over") == before + 1
+
+
+async def test_a_key_that_may_look_and_not_stop_is_told_of(world: World) -> None:
+    event = await running(world, "612")
+    await world.event(WorkflowStarted, event.video_id)
+    world.n8n.stop_answers = [answering(404, '{"message": "Failed to find execution to stop"}')]
+    before = await stops(world, "impossible")
+    await cancel(world, event)
+    await no_stop_left(world, event)
+    assert await stops(world, "impossible") == before + 1
 
 
 async def test_a_stop_is_tried_again_where_n8n_is_away_for_a_moment_and_after_a_kill(world: World) -> None:

@@ -70,6 +70,9 @@ def test_what_is_told_while_it_goes_on() -> None:
         # What the callback's own failure broke has made its video all the same.
         (Execution(id="7", status="error", data=ended(REPORT)), Happening.RESULT),
         (Execution(id="7", status="canceled", data=ended({**REPORT, "status": "failed"})), Happening.FAILURE),
+        (Execution(id="7", status="waiting", data=ended(REPORT)), Happening.RESULT),
+        # It goes on: what it makes after all is still taken.
+        (Execution(id="7", status="waiting", data=ended({**REPORT, "status": "failed"})), Happening.BROKE),
     ],
 )
 def test_what_the_end_of_a_run_means(execution: Execution | None, happening: Happening) -> None:
