@@ -41,7 +41,8 @@ from shared.contracts.events import (
     WorkflowProgressed,
     WorkflowStarted,
 )
-from shared.delivery.leases import Lease, Work
+from shared.delivery.leases import Lease
+from shared.delivery.workers import Work
 from shared.wiring.admin import serve_admin
 from shared.wiring.asyncapi import serve_asyncapi
 from shared.wiring.http import Lifespan, make_app

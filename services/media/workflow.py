@@ -6,7 +6,7 @@ from services.media.answers import answer_of, cancelled
 from services.media.claims import Claims
 from services.media.domain import Attempt, Source, adoptable
 from services.media.store import Assets, attempt_of
-from shared.delivery.leases import Workers
+from shared.delivery.workers import Workers
 
 
 class Workflow:

@@ -14,10 +14,10 @@ from pymongo.asynchronous.collection import AsyncCollection
 from shared.delivery.backlog import Backlog
 from shared.delivery.deadletters import DeliveryMiddleware
 from shared.delivery.inbox import Inbox, consumer_broker
-from shared.delivery.leases import Work, Workers
 from shared.delivery.letterbox import LetterBox
 from shared.delivery.outbox import Document, Outbox
 from shared.delivery.streak import Streak
+from shared.delivery.workers import Work, Workers
 from shared.wiring.cancellation import lose_no_cancellation
 from shared.wiring.consumers import Consumers
 from shared.wiring.health import Health

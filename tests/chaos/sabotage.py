@@ -16,8 +16,9 @@ from uuid import uuid4
 from services.gateway.workflow.reannouncing import Reannouncing
 from services.notifier.domain import News, Notification
 from services.notifier.store import Store
-from shared.delivery.leases import Lease, Workers
+from shared.delivery.leases import Lease
 from shared.delivery.outbox import Document, Outbox
+from shared.delivery.workers import Workers
 
 
 def sweep() -> None:

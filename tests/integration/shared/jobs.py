@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
-from shared.delivery.leases import Work, Workers
+from shared.delivery.workers import Work, Workers
 from shared.wiring.metrics import Metrics
 from tests.integration.shared.conftest import Collection, Document
 

@@ -9,7 +9,8 @@ from pymongo.errors import AutoReconnect
 
 from deploy.local.stack import LocalStack
 from shared.contracts.wire import utc_now
-from shared.delivery.leases import Lease, LeaseLostError, Workers, new_job
+from shared.delivery.leases import Lease, LeaseLostError, new_job
+from shared.delivery.workers import Workers
 from shared.wiring.metrics import Metrics
 from tests.integration.shared.conftest import Collection, Document
 from tests.integration.shared.jobs import LEASE, has, state, workers, working

@@ -8,7 +8,8 @@ import os
 import sys
 from datetime import timedelta
 
-from shared.delivery.leases import Lease, Workers
+from shared.delivery.leases import Lease
+from shared.delivery.workers import Workers
 from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import Mongo
 from tests.waiting import until

@@ -2,8 +2,9 @@
 
 import pytest
 
-from shared.delivery.leases import Lease, Workers
+from shared.delivery.leases import Lease
 from shared.delivery.outbox import Outbox
+from shared.delivery.workers import Workers
 from tests.chaos import sabotage
 
 

@@ -33,8 +33,9 @@ from shared.contracts.events import (
     WorkflowCompleted,
 )
 from shared.contracts.videos import FailureCode, VideoMetadata
-from shared.delivery.leases import Lease, LeaseLostError, Workers
+from shared.delivery.leases import Lease, LeaseLostError
 from shared.delivery.outbox import Document
+from shared.delivery.workers import Workers
 from tests.unit.collection import METRICS, Memory, Post
 from tests.unit.topics_in import TopicsIn
 from tests.unit.turns import Run

@@ -7,7 +7,7 @@ import pytest
 from services.media.claims import Claims
 from services.media.store import Assets
 from services.media.workflow import Workflow
-from shared.delivery.leases import Workers
+from shared.delivery.workers import Workers
 
 
 class FakeClaims:
