@@ -27,8 +27,8 @@ worry about, and when: [operations.md](operations.md#what-to-watch).
 | stuck jobs | `reelway_jobs_due_oldest_seconds`, `reelway_jobs_leased_oldest_seconds`, `reelway_stuck_attempts` |
 
 What is read from a database or from Kafka is the same number in every replica: ask for the `max`, not the sum. These
-are `reelway_videos`, `reelway_storage_used_bytes` and `reelway_stuck_attempts` (every 15 s, every minute where counting
-takes long; the first two are absent or NaN while the database can't say), the outbox, the lag and the ages of jobs.
+are `reelway_videos`, `reelway_storage_used_bytes` and `reelway_stuck_attempts` (every 15 s, more rarely where counting
+takes long; the first two are absent while the database can't say), the outbox, the lag and the ages of jobs.
 Counters begin anew with each process, which `rate` and `increase` know. No label holds a user's or a video's id: the
 values are few and known, whatever is sent from outside.
 

@@ -90,7 +90,7 @@ def build(settings: MediaSettings) -> Service:
     )
     handlers.register(runtime.inbox, Workflow(assets, claims, workers))
     runtime.also_run(sweeper.run)
-    runtime.also_run(StorageUse(assets, runtime.metrics).run)
+    runtime.also_run(StorageUse(assets, runtime.metrics, settings.s3_bucket).run)
     runtime.watch_dependencies(kafka_required=True)
     runtime.health.watch("storage", StorageHealth(objects).probe, required=False)
 

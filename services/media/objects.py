@@ -163,8 +163,8 @@ class S3Objects:
         url = self.signed("DELETE", key, {"uploadId": upload_id})
         with self._asking("abort"):
             answer = urllib3.request("DELETE", url, timeout=ANSWER_SECONDS, retries=False)
-        if answer.status not in (204, 404):
-            raise StorageAwayError(f"abort answered {answer.status}")
+            if answer.status not in (204, 404):
+                raise StorageAwayError(f"abort answered {answer.status}")
 
     def signed(self, method: str, key: str, query: dict[str, str] | None = None) -> str:
         """Return a URL that allows `method` on `key` for some hours; asks nobody."""

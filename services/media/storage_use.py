@@ -6,19 +6,17 @@ from shared.wiring.metrics import Metrics
 
 
 class StorageUse:
-    """Adds up now and then; where the database can't say, there is no number that tells anything."""
+    """Adds up now and then; where the database can't say, there is no number rather than an old one."""
 
-    def __init__(self, assets: Assets, metrics: Metrics) -> None:
+    def __init__(self, assets: Assets, metrics: Metrics, bucket: str) -> None:
         self._assets = assets
         self._used = metrics.storage_used
+        self._bucket = bucket
 
     async def run(self) -> None:
         """Count until cancelled."""
-        await keep_counting(self.count, self._forget)
+        await keep_counting(self.count, self._used.clear)
 
     async def count(self) -> None:
         """Set the gauge from what the database holds. Raises PyMongoError."""
-        self._used.set(await self._assets.stored_bytes())
-
-    def _forget(self) -> None:
-        self._used.set(float("nan"))
+        self._used.labels(bucket=self._bucket).set(await self._assets.stored_bytes())

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
+from services.media.objects import StorageAwayError
 from services.media.storage_time import StorageTime
 from services.media.uploads import Upload
 
@@ -14,6 +15,7 @@ class TimedUpload:
     def __init__(self, upload: Upload, time_of: StorageTime) -> None:
         self._upload = upload
         self._time = time_of
+        self._outcome = "broken_off"
         self._seconds = 0.0
         self._size_bytes = 0
 
@@ -31,7 +33,7 @@ class TimedUpload:
 
     def abort(self) -> None:
         """Drop what was written, as far as the storage can be reached. Never raises."""
-        self._time.took("upload", "broken_off", self._seconds)
+        self._time.took("upload", self._outcome, self._seconds)
         self._upload.abort()
 
     @contextlib.contextmanager
@@ -39,5 +41,8 @@ class TimedUpload:
         began = time.perf_counter()
         try:
             yield
+        except StorageAwayError:
+            self._outcome = "failed"
+            raise
         finally:
             self._seconds += time.perf_counter() - began

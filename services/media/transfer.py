@@ -9,7 +9,7 @@ from services.media.fetch import Fetcher
 from services.media.formats import SNIFF_BYTES, VideoFormat, sniff
 from services.media.objects import ObjectMissingError, Objects, StorageAwayError, StoredObject
 from services.media.source import VideoSource, not_a_video, too_large
-from services.media.stopping import Stop
+from services.media.stopping import Stop, StoppedError
 from services.media.storage_time import StorageTime
 from services.media.timed_upload import TimedUpload
 from services.media.uploads import Upload, open_upload
@@ -59,14 +59,15 @@ class Transfers:
             progress.size_bytes = source.size_bytes
             first = _first_block(source)
             found = _sniffed(first)
-            upload = open_upload(
-                self._objects,
-                key,
-                size_bytes=source.size_bytes,
-                content_type=found.content_type,
-                stop=stop,
-                remember=remember,
-            )
+            with self._time.of("open", StoppedError):
+                upload = open_upload(
+                    self._objects,
+                    key,
+                    size_bytes=source.size_bytes,
+                    content_type=found.content_type,
+                    stop=stop,
+                    remember=remember,
+                )
             return _pour(first, source, TimedUpload(upload, self._time), progress).stored(found)
         finally:
             source.close()

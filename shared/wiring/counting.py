@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 import structlog
 from pymongo.errors import PyMongoError
 
-EVERY_SECONDS, AT_LEAST_EVERY_SECONDS = 15.0, 60.0
+EVERY_SECONDS = 15.0
 PAUSE_PER_COUNTING = 20
-"""The pause is so many times as long as the counting took, within these limits: so it is no load, and never old."""
+"""The pause is at least so many times as long as the counting took: so it never is a load."""
 
 log = structlog.get_logger(__name__)
 
@@ -23,5 +23,4 @@ async def keep_counting(count: Callable[[], Awaitable[None]], forget: Callable[[
         except PyMongoError as error:  # the probe of the database says so, too
             log.warning("counting.failed", error=repr(error))
             forget()
-        pause = PAUSE_PER_COUNTING * (time.monotonic() - began)
-        await asyncio.sleep(min(max(pause, EVERY_SECONDS), AT_LEAST_EVERY_SECONDS))
+        await asyncio.sleep(max(EVERY_SECONDS, PAUSE_PER_COUNTING * (time.monotonic() - began)))

@@ -8,13 +8,17 @@ MICROSECONDS = 1_000_000
 
 
 class DatabaseTime(CommandListener):
-    """Measures every command of a client. A command that could not be sent, or was cut off, counts as failed."""
+    """Measures every command of a client that ends: answered, refused, or its connection lost.
+
+    What its asker gave up first, and what never got a connection, is in no series: such a database shows in the jobs
+    that hang and in `reelway_dependency_up`.
+    """
 
     def __init__(self, metrics: Metrics) -> None:
         self._seconds = metrics.database_seconds
 
     def started(self, event: CommandStartedEvent) -> None:
-        """Wait for its end."""
+        """Note nothing: the end says how long it took."""
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
         """Observe a command that was answered."""

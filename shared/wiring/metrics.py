@@ -8,6 +8,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 SHORT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+STORAGE = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 LONG = (0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 900, 1200, 1800, 2700, 3600)
 
 
@@ -95,10 +96,14 @@ class Metrics:
         self.transfer_bytes = counter("transfer_bytes_total", "Bytes stored")
         self.transfer_seconds = histogram("transfer_seconds", "Time a transfer took", buckets=LONG)
         self.storage_seconds = histogram(
-            "storage_request_seconds", "Time the storage took, its source's left out", "operation", "outcome"
+            "storage_request_seconds",
+            "Time the storage took, its source's left out",
+            "operation",
+            "outcome",
+            buckets=STORAGE,
         )
         self.uploaded_bytes = counter("storage_uploaded_bytes_total", "Bytes the storage took in these uploads")
-        self.storage_used = gauge("storage_used_bytes", "Size of the videos that are stored now")
+        self.storage_used = gauge("storage_used_bytes", "Size of the videos that are stored now", "bucket")
         self.objects_swept = counter("objects_swept_total", "Orphaned objects deleted")
 
         # notifier

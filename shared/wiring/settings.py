@@ -1,10 +1,10 @@
 """Settings are environment variables; this is the part every service has in common."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
@@ -110,6 +110,14 @@ class CommonSettings(BaseSettings):
         if 0 < len(token.get_secret_value()) < SHORTEST:
             raise ValueError(f"ADMIN_TOKEN must have {SHORTEST} characters or more")
         return token
+
+    @model_validator(mode="after")
+    def _writable_topics(self) -> Self:
+        if (self.kafka_min_insync_replicas or 1) > self.kafka_replication_factor:
+            raise ValueError(
+                "KAFKA_MIN_INSYNC_REPLICAS must not be more than KAFKA_REPLICATION_FACTOR: nothing could be written"
+            )
+        return self
 
 
 class StorageSettings(CommonSettings):

