@@ -37,6 +37,7 @@ from shared.contracts.events import (
 from shared.wiring.admin import serve_admin
 from shared.wiring.asyncapi import serve_asyncapi
 from shared.wiring.http import make_app
+from shared.wiring.metrics import Metrics
 from shared.wiring.runtime import Runtime
 
 BEYOND_DEADLINE = timedelta(hours=1)
@@ -60,14 +61,7 @@ def build(settings: MediaSettings) -> Service:
     storage_time = StorageTime(runtime.metrics)
     objects = _objects(settings, storage_time)
     transfers = Transfers(_fetcher(settings), objects, storage_time, most_bytes=settings.max_video_bytes)
-    sweeper = Sweeper(
-        assets,
-        claims,
-        objects,
-        runtime.metrics,
-        every=settings.sweep_every,
-        forget_after=settings.transfer_deadline + BEYOND_DEADLINE,
-    )
+    sweeper = _sweeper(settings, assets, claims, objects, runtime.metrics)
     reports = Reports(runtime.kafka.send)
     jobs = Jobs(
         _mover(settings, transfers, objects, claims, reports),
@@ -79,12 +73,7 @@ def build(settings: MediaSettings) -> Service:
         reports,
         _patience(settings),
     )
-    slots = Slots(
-        settings.transfer_concurrency,
-        settings.import_concurrency,
-        settings.imports_per_user,
-        settings.transfer_unreachable_for,
-    )
+    slots = _slots(settings)
     workers = runtime.workers(
         database["assets"], jobs.work, concurrency=slots.all, lease=settings.transfer_lease, room=slots.room
     )
@@ -105,6 +94,26 @@ def build(settings: MediaSettings) -> Service:
     serve_asyncapi(app, runtime.consumers, "media", PUBLISHED)
     serve_admin(app, settings, runtime)
     return Service(app, runtime)
+
+
+def _sweeper(settings: MediaSettings, assets: Assets, claims: Claims, objects: S3Objects, metrics: Metrics) -> Sweeper:
+    return Sweeper(
+        assets,
+        claims,
+        objects,
+        metrics,
+        every=settings.sweep_every,
+        forget_after=settings.transfer_deadline + BEYOND_DEADLINE,
+    )
+
+
+def _slots(settings: MediaSettings) -> Slots:
+    return Slots(
+        settings.transfer_concurrency,
+        settings.import_concurrency,
+        settings.imports_per_user,
+        settings.transfer_unreachable_for,
+    )
 
 
 def _patience(settings: MediaSettings) -> Patience:
