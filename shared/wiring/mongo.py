@@ -107,15 +107,19 @@ class Mongo:
         A pool that was paused when the server went away can stay so. Every collection of the process hangs on its
         client, so who calls this ends the process, and is started again with a client that works.
         """
-        answered = time.monotonic()
+        alone_since: float | None = None  # not since its last answer: after an outage every client has its time
         while True:
-            if await _answers(self.client):
-                answered = time.monotonic()
-            elif time.monotonic() - answered > SILENT_SECONDS:
-                async with self._new_client() as another:
-                    if await _answers(another):
-                        raise SilentClientError(f"no answer for {SILENT_SECONDS:.0f} s, though others get theirs")
+            if await _answers(self.client) or not await self._answers_another():
+                alone_since = None
+            elif alone_since is None:
+                alone_since = time.monotonic()
+            elif time.monotonic() - alone_since > SILENT_SECONDS:
+                raise SilentClientError(f"no answer for {SILENT_SECONDS:.0f} s, though others get theirs")
             await asyncio.sleep(WATCH_SECONDS)
+
+    async def _answers_another(self) -> bool:
+        async with self._new_client() as another:
+            return await _answers(another)
 
     async def takes_writes(self) -> bool:
         """Return whether a write that nothing can be wrong with succeeds."""
