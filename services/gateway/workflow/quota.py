@@ -6,10 +6,16 @@ quota between counting and storing.
 
 import secrets
 
+import structlog
+
 from services.gateway.store.videos import Videos
 
 LARGE, GUESSES = 1_000, 4
 """In a quota this large it is cheaper to guess again this often than to read which slots are taken."""
+MOST_MISSES = 100
+"""So often others may be quicker. Then the database contradicts itself: no video has the slot that it calls taken."""
+
+log = structlog.get_logger(__name__)
 
 
 class QuotaReachedError(Exception):
@@ -33,6 +39,8 @@ class Quota:
             return self.guess()
         taken = await self._videos.taken_slots(user_id)
         free = next((slot for slot in range(self._most) if slot not in taken), None)
-        if free is None or len(taken) >= self._most:
+        if misses > MOST_MISSES:
+            log.error("quota.contradiction", slot=free, misses=misses, what="no video has the slot, and it is taken")
+        if free is None or len(taken) >= self._most or misses > MOST_MISSES:
             raise QuotaReachedError
         return free
