@@ -12,7 +12,8 @@ from tests.integration.gateway.world import ENGINES, World, world_of
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def gateway_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
     folder = tmp_path_factory.mktemp("gateway")
-    async with LocalStack(folder, services=("gateway",), engines=(*ENGINES, "s3")) as stack:
+    overrides = {"gateway": {"VIDEO_QUOTA": "1000000"}}  # what a full one does is tested apart
+    async with LocalStack(folder, services=("gateway",), engines=(*ENGINES, "s3"), overrides=overrides) as stack:
         yield stack
 
 

@@ -1,6 +1,7 @@
 """What arrives at the same time: one video per idempotency key, one id per video, never more than the quota."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +16,11 @@ from tests.integration.gateway import events
 from tests.integration.gateway.world import ENGINES, STORAGE, Person, World, world_of
 
 QUOTA = 3
+frees_slots = pytest.mark.xfail(
+    "mongo" in os.environ.get("REAL_ENGINES", "").split(),
+    reason="SecantusDB in Rust keeps a unique value taken that an update took away: docs/engines.md",
+    strict=True,
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -101,6 +107,7 @@ async def test_a_repeat_is_answered_although_the_quota_is_full(strict: World) ->
         assert other.status_code == 429
 
 
+@frees_slots
 @pytest.mark.parametrize("end", ["ready", "failed", "cancelled", "deleted"])
 async def test_what_ended_makes_room(strict: World, end: str) -> None:
     person = await strict.person()
@@ -116,6 +123,7 @@ async def test_what_ended_makes_room(strict: World, end: str) -> None:
     assert [answer.status_code for answer in await ask_at_once(person, 1)] == [202]
 
 
+@frees_slots
 async def test_retries_count_too(strict: World) -> None:
     person = await strict.person()
     first = await person.ask()
