@@ -37,8 +37,13 @@ class Pace:
         if self._seconds < self.window_seconds:
             return
         if self._bytes < self._slowest * self._seconds:
-            raise UnreachableError("The video's server sends next to nothing.", "Use a faster address, or retry later.")
+            raise next_to_nothing()
         self._bytes, self._seconds = 0, 0.0
+
+
+def next_to_nothing() -> UnreachableError:
+    """Return the end of a try whose source gave less than it must."""
+    return UnreachableError("The video's server sends next to nothing.", "Use a faster address, or retry later.")
 
 
 class Response:
@@ -76,7 +81,10 @@ class Response:
 
 
 class Fetcher:
-    """Sends GET requests to addresses the guard lets through. Blocks: for threads only."""
+    """Sends GET requests to addresses the guard lets through, and asks for `slowest` bytes a second at least.
+
+    Blocks: for threads only.
+    """
 
     def __init__(
         self, guard: Guard, *, connect_seconds: float, read_seconds: float, slowest: int, most_redirects: int
@@ -84,7 +92,7 @@ class Fetcher:
         self._guard = guard
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
-        self._slowest = slowest
+        self.slowest = slowest
         self._most_redirects = most_redirects
         self._tls = ssl.create_default_context()
 
@@ -132,7 +140,7 @@ class Fetcher:
             connection.request("GET", place.target, headers={"Host": place.host_header, **_HEADERS, **headers})
             with limited(connected, min(self._read_seconds, until - time.monotonic())):
                 response = held.enter_context(connection.getresponse())
-            return Response(response, connected, Pace(self._slowest, self._read_seconds), held.pop_all())
+            return Response(response, connected, Pace(self.slowest, self._read_seconds), held.pop_all())
 
     def _connected(self, place: Destination, address: str, stop: Stop) -> socket.socket:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET

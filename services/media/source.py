@@ -2,9 +2,10 @@
 
 import http.client
 import re
+import time
 
 from services.media.domain import EndsEarlyError, HopelessError, TransferError, TroubleError, UnreachableError
-from services.media.fetch import Fetcher, Response
+from services.media.fetch import Fetcher, Response, next_to_nothing
 from services.media.stopping import Stop
 from shared.contracts.videos import FailureCode
 
@@ -34,6 +35,7 @@ class VideoSource:
         self._offset = 0
         self._last = b""
         self._fruitless = 0
+        self._waited_seconds = 0.0
         self.resumes = 0
         self._response = fetcher.get(url, {}, stop)
         try:
@@ -58,13 +60,20 @@ class VideoSource:
             if self._offset == self.size_bytes:
                 return b""
             try:
-                block = self._response.read(self._at_most(most_bytes))
+                block = self._next(self._at_most(most_bytes))
             except (OSError, http.client.HTTPException) as error:
                 self._resume(error)
                 continue
             if block or self.size_bytes is None:
                 return self._counted(block)
             self._resume(None)
+
+    def _next(self, most_bytes: int) -> bytes:
+        began = time.monotonic()
+        try:
+            return self._response.read(most_bytes)
+        finally:
+            self._waited_seconds += time.monotonic() - began
 
     def _at_most(self, most_bytes: int) -> int:
         """Never more than was announced: what a resumed answer adds to it must not reach the storage's connection."""
@@ -147,6 +156,11 @@ class VideoSource:
             return EndsEarlyError()
         if self._offset == 0:
             return UnreachableError("The video's server gives no byte of the file.", "Check the address, then retry.")
+        if isinstance(cause, TimeoutError):
+            if self._offset < self._fetcher.slowest * self._waited_seconds:
+                return next_to_nothing()
+            what = "The video's server fell silent in the middle of the file."
+            return TroubleError(FailureCode.SOURCE_UNREACHABLE, what, "Retry later.")
         what = "The connection to the video's server broke again and again."
         return TroubleError(FailureCode.SOURCE_UNREACHABLE, what, "Retry later.")
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from email.message import Message
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from services.media.domain import EndsEarlyError, TransferError, UnreachableError
+from services.media import source as source_module
+from services.media.domain import EndsEarlyError, TransferError, TroubleError, UnreachableError
 from services.media.source import VideoSource
 from services.media.stopping import Stop
 
@@ -38,6 +40,8 @@ class FakeResponse:
 
 
 class FakeFetcher:
+    slowest = 1_000
+
     def __init__(self, *answers: FakeResponse) -> None:
         self._answers = list(answers)
 
@@ -101,3 +105,17 @@ def test_a_source_that_breaks_in_the_middle_is_not_out_of_reach() -> None:
     with pytest.raises(TransferError) as failure:
         source.read(64)
     assert not isinstance(failure.value, UnreachableError)
+
+
+@pytest.mark.parametrize(("size_bytes", "kind"), [(29_000, UnreachableError), (31_000, TroubleError)])
+def test_a_source_that_falls_silent_is_out_of_reach_where_it_gave_next_to_nothing(
+    monkeypatch: pytest.MonkeyPatch, size_bytes: int, kind: type[TransferError]
+) -> None:
+    silent = FakeResponse(200, BODY[:size_bytes], 100_000, TimeoutError("silent for 30 s"))
+    waits = iter((0.0, 1.0, 1.0, 30.0))  # before and after each of the two reads
+    monkeypatch.setattr(source_module, "time", SimpleNamespace(monotonic=lambda: next(waits)))
+    source = VideoSource(cast("Any", FakeFetcher(silent)), "http://a.test/", most_bytes=1_000_000, stop=Stop())
+    source.read(50_000)
+    with pytest.raises(kind) as failure:
+        source.read(50_000)
+    assert type(failure.value) is kind
