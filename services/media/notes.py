@@ -39,7 +39,7 @@ def timed_out(attempt: Attempt, number: int) -> TransferNoted:
 def came_too_late(attempt: Attempt, number: int) -> TransferNoted:
     """Return the note of try `number`, for which no time was left when its turn came."""
     message = f"Try {number} was not begun: the time for storing the file is over."
-    return _note(attempt, f"try:{number}:too_late", "transfer.timed_out", message, {"try": number}, "error")
+    return _note(attempt, f"try:{number}:too_late", "transfer.not_begun", message, {"try": number}, "error")
 
 
 def taken_over(attempt: Attempt, number: int) -> TransferNoted:

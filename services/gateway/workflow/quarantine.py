@@ -23,6 +23,7 @@ _OUTCOMES: Mapping[State, tuple[str, ...] | None] = {
 }
 
 _CLOSABLE = ("quarantined", "unknown_attempt")
+_IN_EFFECT = ("applied", "adopted")
 
 log = structlog.get_logger(__name__)
 
@@ -117,6 +118,8 @@ class Quarantine:
         log.info("callback.discarded", receipt=receipt_id)
 
     async def _pass_on_again(self, receipt: Document, about: Mapping[str, Any]) -> None:
+        if receipt.get("outcome") in _IN_EFFECT:
+            raise CallbackSettledError(receipt["outcome"])
         event = passed_on(receipt)
         if not isinstance(event, CompletionReported | WorkflowErrorReported):
             raise CannotPassOnError

@@ -85,6 +85,10 @@ async def test_attached_to_a_video_it_is_judged_as_one_about_it(world: World, ad
     assert (await shown(admin, receipt_id))["outcome"] is None, "it waits to be judged anew"
     await judge(world, admin, receipt_id, "applied")
     assert receipt_id not in await listed(admin)
+    for action, body in (("replay", None), ("attach", {"videoId": video_id})):
+        answer = await admin.post(f"/admin/callbacks/{receipt_id}/{action}", json=body)
+        await refused(answer, 409, "CALLBACK_SETTLED")
+    assert (await shown(admin, receipt_id))["outcome"] == "applied"
 
 
 async def test_replayed_it_is_passed_on_as_it_was(world: World, admin: httpx.AsyncClient) -> None:

@@ -122,7 +122,7 @@ CASES = [
     ),
     (
         Failure("SOURCE_UNREACHABLE", "It can't be reached. Retry later.", True, "transfer"),
-        [made("transfer.try_failed", id=str(n)) for n in range(3)],
+        [*(made("transfer.try_failed", id=str(n)) for n in range(3)), made("transfer.not_begun", id="too late")],
         "It can't be reached (3 tries failed).",
     ),
     (Failure("CANCELLED", "You cancelled this video.", True, "user"), (), "You cancelled this video."),
