@@ -21,6 +21,7 @@ class Proxy:
         self.port = listen
         self._targets = deque(targets)
         self._server: asyncio.Server | None = None
+        self._opening = asyncio.Lock()  # two disruptions of one proxy may end at once
         self._writers: set[asyncio.StreamWriter] = set()
         self._joins: set[asyncio.Task[None]] = set()
         self._flowing = asyncio.Event()
@@ -28,8 +29,9 @@ class Proxy:
 
     async def open(self) -> None:
         """Listen."""
-        if self._server is None:
-            self._server = await asyncio.start_server(self._accept, _LOOPBACK, self.port)
+        async with self._opening:
+            if self._server is None:
+                self._server = await asyncio.start_server(self._accept, _LOOPBACK, self.port)
 
     async def close(self) -> None:
         """Refuse every new connection and cut those there are."""

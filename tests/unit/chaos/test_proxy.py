@@ -78,6 +78,13 @@ async def test_refusing_ends_with_healing(proxy: Proxy, client: Client) -> None:
         assert await another.say(b"hello again") == b"hello again"
 
 
+async def test_two_disruptions_of_it_may_end_at_once(proxy: Proxy) -> None:
+    await proxy.refuse()
+    await asyncio.gather(proxy.heal(), proxy.heal())
+    async with connected(proxy.port) as another:
+        assert await another.say(b"hello again") == b"hello again"
+
+
 async def test_what_was_stalled_arrives_after_healing(proxy: Proxy, client: Client) -> None:
     await client.say(b"hello")
     proxy.stall()
