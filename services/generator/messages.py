@@ -23,7 +23,7 @@ _TEXTS = {
     FailureCode.WORKFLOW_UNKNOWN: (
         "The rendering service never said whether it started this video. It may still arrive; if not, try again."
     ),
-    FailureCode.WORKFLOW_LOST: "The rendering service ended without delivering the video. Try again.",
+    FailureCode.WORKFLOW_LOST: "The rendering service is not at work on this video and delivered none. Try again.",
     FailureCode.RESULT_INVALID: "The rendering service said the video is ready but sent no file. Try again.",
 }
 

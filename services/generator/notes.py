@@ -77,7 +77,7 @@ def of_change(before: Attempt, news: News, number: int) -> tuple[WorkflowNoted, 
 def of_refusal(attempt: Attempt, reason: str, number: int, wait: timedelta) -> WorkflowNoted:
     """Return the note of call `number`, which certainly started nothing and is made again after `wait`."""
     seconds = round(wait.total_seconds(), 1)
-    message = f"Call {number} was refused ({reason}), so nothing was started; the next one follows in {seconds:g} s."
+    message = f"Call {number} was refused ({reason}), so nothing was started; the next one comes after {seconds:g} s."
     details: dict[str, str | float] = {"call": number, "reason": reason, "waitSeconds": seconds}
     return noted(attempt, f"call.refused:{number}", "call.refused", message, "warning", details)
 

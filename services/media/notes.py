@@ -15,7 +15,7 @@ def try_failed(attempt: Attempt, number: int, setback: Setback, wait: timedelta 
     """Return the note of try `number`, which `setback` ended; None to `wait` for: it was the last one."""
     what = what_of(setback).rstrip(".")
     seconds = None if wait is None else round(wait.total_seconds(), 1)
-    then = "it was the last one" if seconds is None else f"the next one follows in {seconds:g} s"
+    then = "it was the last one" if seconds is None else f"the next one comes after {seconds:g} s"
     details = _where(attempt) | {"try": number, "again": wait is not None}
     if isinstance(setback, TransferError):
         details["code"] = setback.code.value

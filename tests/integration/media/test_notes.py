@@ -34,7 +34,7 @@ async def test_each_try_that_failed_is_noted_with_its_reason(world: World) -> No
         ("transfer.try_failed", 2),
         ("transfer.probed", None),
     ]
-    expected = "Try 1 failed: the video's server has trouble of its own (HTTP 500); the next one follows in "
+    expected = "Try 1 failed: the video's server has trouble of its own (HTTP 500); the next one comes after "
     assert notes[0].message.startswith(expected)
     assert notes[0].details["from"] == "http://127.0.0.1"
     assert "mp4, h264" in notes[2].message
