@@ -193,4 +193,9 @@ def _how_long(draw: _Draw, harm: Harm) -> float:
             return round(draw.chance.uniform(3, 14), 1)
         case "kill":
             return round(draw.one_of([(0.0, 4), (1.0, 3), (5.0, 2), (draw.chance.uniform(10, 30), 1)]), 1)
-    return round(draw.chance.uniform(1, 12), 1)
+    return round(_mostly_short(draw.chance.random()), 1)
+
+
+def _mostly_short(chance: float) -> float:
+    """Return 1 to 12 s four times out of five, else up to 30 s."""
+    return 1 + chance * 55 / 4 if chance < 0.8 else 12 + (chance - 0.8) * 90

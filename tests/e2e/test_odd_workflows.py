@@ -46,6 +46,7 @@ async def test_a_failed_workflow_is_told_and_can_be_tried_again(user: User, engi
         {"kind": "callback-twice", "together": True},
         {"kind": "complete-before-progress"},
         {"kind": "error-after-complete"},
+        {"kind": "another-result"},
         {"kind": "answer-last"},
         {"kind": "no-execution-id"},
         {"kind": "callback-auth", "auth": "secret"},

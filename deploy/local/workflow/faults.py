@@ -102,11 +102,24 @@ class CompleteBeforeProgress(BaseFault):
     kind: Literal["complete-before-progress"]
 
 
+class ErrorBeforeComplete(BaseFault):
+    """Send an error callback with `message`, then the completion callback all the same."""
+
+    kind: Literal["error-before-complete"]
+    message: str = "Failed before completion"
+
+
 class ErrorAfterComplete(BaseFault):
     """Send an error callback with `message` after the completion callback."""
 
     kind: Literal["error-after-complete"]
     message: str = "Failed after completion"
+
+
+class AnotherResult(BaseFault):
+    """Send a second completion callback after the first, with another address of the file."""
+
+    kind: Literal["another-result"]
 
 
 class CallbackAuth(BaseFault):
@@ -187,8 +200,8 @@ class FileRedirect(FileFault):
 
 Fault = Annotated[
     Refuse | StartedError | StartedTimeout | StartedCut | NoExecutionId | AnswerLast | Slow | Fail
-    | CallbackTwice | CallbackNever | CompleteBeforeProgress | ErrorAfterComplete | CallbackAuth | CannotStop
-    | FileNotVideo | FileTruncated | FileCut | FileChunked | FileNoRange | FileTooLarge | FileSlow
-    | FileError | FileRedirect,
+    | CallbackTwice | CallbackNever | CompleteBeforeProgress | ErrorBeforeComplete | ErrorAfterComplete | AnotherResult
+    | CallbackAuth | CannotStop | FileNotVideo | FileTruncated | FileCut | FileChunked | FileNoRange | FileTooLarge
+    | FileSlow | FileError | FileRedirect,
     Field(discriminator="kind"),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 from deploy.local.workflow.callbacks import Callbacks
 from deploy.local.workflow.executions import CallbackRecord, Execution, ExecutionStore, Purpose, now
 from deploy.local.workflow.fault_book import FaultBook
-from deploy.local.workflow.faults import CallbackTwice, ErrorAfterComplete
+from deploy.local.workflow.faults import AnotherResult, CallbackTwice, ErrorAfterComplete, ErrorBeforeComplete
 from deploy.local.workflow.files import VideoFiles
 
 
@@ -43,12 +43,19 @@ class Outcomes:
             await self._send(execution, "error", self._error_body(execution, execution.error_message))
             execution.owes = None
         elif execution.owes == "complete":
-            records = await self._send(execution, "complete", completion_body(execution, self._files))
-            self._close(execution, records)
-            late = self._book.strike(ErrorAfterComplete, execution.names)
-            if late is not None:
-                await self._send(execution, "error", self._error_body(execution, late.message))
+            await self._contradict(execution, ErrorBeforeComplete)
+            result = completion_body(execution, self._files)
+            self._close(execution, await self._send(execution, "complete", result))
+            await self._contradict(execution, ErrorAfterComplete)
+            if self._book.strike(AnotherResult, execution.names) is not None:
+                another = result | {"videoUrl": f"{result['videoUrl']}?another"}
+                await self._send(execution, "complete", another, key=f"another-{execution.id}")
         self._store.save(execution)
+
+    async def _contradict(self, execution: Execution, kind: type[ErrorBeforeComplete | ErrorAfterComplete]) -> None:
+        fault = self._book.strike(kind, execution.names)
+        if fault is not None:
+            await self._send(execution, "error", self._error_body(execution, fault.message))
 
     def _close(self, execution: Execution, records: list[CallbackRecord]) -> None:
         undelivered = next((record for record in records if record.outcome != "delivered"), None)
@@ -58,8 +65,10 @@ class Outcomes:
             execution.error_message = f"The completion callback was not accepted ({undelivered.outcome})"
         self._store.save(execution)
 
-    async def _send(self, execution: Execution, purpose: Purpose, body: dict[str, Any]) -> list[CallbackRecord]:
-        key = f"{'done' if purpose == 'complete' else purpose}-{execution.id}"
+    async def _send(
+        self, execution: Execution, purpose: Purpose, body: dict[str, Any], key: str | None = None
+    ) -> list[CallbackRecord]:
+        key = key or f"{'done' if purpose == 'complete' else purpose}-{execution.id}"
         twice = self._book.strike(CallbackTwice, execution.names)
         if twice is not None and twice.together:
             pair = [self._callbacks.send(execution, purpose, body, key) for _ in range(2)]

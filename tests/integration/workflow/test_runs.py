@@ -198,6 +198,28 @@ async def test_an_error_that_comes_after_the_end(job: Job) -> None:
     assert error.body["errorMessage"] == "Too late"
 
 
+async def test_an_error_that_comes_before_the_result(job: Job) -> None:
+    await job.fault({"kind": "error-before-complete", "message": "Too soon"})
+    await job.call()
+    await eventually(job.ended, "the run ends")
+    error, complete = job.posts("complete", "error")
+    assert error.body["errorMessage"] == "Too soon"
+    assert complete.body["status"] == "ready"
+
+
+async def test_a_second_result(job: Job) -> None:
+    await job.fault({"kind": "another-result"})
+    await job.call()
+
+    async def both() -> bool:
+        return len(job.posts("complete")) == 2
+
+    await eventually(both, "both are told")
+    first, second = job.posts("complete")
+    assert second.body["videoUrl"] != first.body["videoUrl"]
+    assert second.headers["idempotency-key"] != first.headers["idempotency-key"]
+
+
 @pytest.mark.parametrize("auth", ["secret", "signature", "wrong-token", "wrong-secret", "wrong-signature", "none"])
 async def test_other_ways_to_prove_oneself(job: Job, auth: str) -> None:
     await job.fault({"kind": "callback-auth", "auth": auth})
