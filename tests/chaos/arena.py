@@ -62,10 +62,12 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
 }
 """Short enough that leases, deadlines and repeats all come true within one run."""
 
-_LONG_DEADLINES: Mapping[str, Mapping[str, str]] = {
+_FOR_PAIRS: Mapping[str, Mapping[str, str]] = {
+    "gateway": {"REANNOUNCE_AFTER": "3600", "REANNOUNCE_MOST": "3600"},
     "generator": {"WORKFLOW_DEADLINE": "600", "WORKFLOW_DEADLINE_MOST": "900"},
-    "media": {"TRANSFER_DEADLINE": "600"},
+    "media": {"TRANSFER_DEADLINE": "600", "FETCH_SLOWEST": "1000"},
 }
+"""No job may miss its deadline, and nothing is asked for again: what one replica leaves, the other has to find."""
 PAIRS = tuple(f"{name}-2" for name in SERVICES)
 _CALLED_BY_ADDRESS = ("gateway", "notifier")
 
@@ -83,8 +85,8 @@ class ChaosStack(LocalStack):
         front: Mapping[str, int],
         pairs: bool,
     ) -> None:
-        longer = _LONG_DEADLINES if pairs else {}
-        settings = {name: {**values, **longer.get(name, {})} for name, values in _SETTINGS.items()}
+        own = _FOR_PAIRS if pairs else {}
+        settings = {name: {**values, **own.get(name, {})} for name, values in _SETTINGS.items()}
         for name in SERVICES:
             settings[name]["KAFKA_STANDSTILL"] = KAFKA_STANDSTILL
         settings[SKEWED] |= clock
@@ -120,8 +122,9 @@ class Arena:
     """The stack and the proxies in front of it; entered and left together.
 
     `without` names a safeguard that every service is started without, see sabotage.py; `clock` is the
-    environment of the service whose clock is wrong, see skew.py. With `pairs` there are two of every service and no
-    deadline is so short that a job may miss it; proxies stand only where calls are shared between two.
+    environment of the service whose clock is wrong, see skew.py. With `pairs` there are two of every service, no
+    deadline is so short that a job may miss it and nothing is asked for again; proxies stand only where calls are
+    shared between two.
     """
 
     def __init__(self, folder: Path, without: str | None, clock: Mapping[str, str], *, pairs: bool = False) -> None:

@@ -2,14 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import httpx
 
 from deploy.local.processes import StartFailed, describe_exit
 from tests.chaos.arena import Arena
 from tests.chaos.history import History
-from tests.chaos.plan import Ask, Disruption
+from tests.chaos.plan import Ask, Disruption, Harm
 
 _WATCH_SECONDS = 0.25
 _READY_SECONDS = 120.0
@@ -66,13 +67,20 @@ class Disruptor:
             await engine.delete("/control/faults")
         self._history.add("healed")
 
+    @asynccontextmanager
+    async def without(self, name: str) -> AsyncIterator[None]:
+        """Have a process killed for as long as this is entered. Its next start is not waited for."""
+        self._note("kill", name, None)
+        async with self._killed(name):
+            yield
+
     async def _harm(self, disruption: Disruption) -> None:
         name, seconds = disruption.target, disruption.seconds
-        self._history.add("disruption", harm=disruption.harm, target=name, seconds=seconds)
-        self.done += 1
+        self._note(disruption.harm, name, seconds)
         match disruption.harm:
             case "kill":
-                await self._kill(name, seconds)
+                async with self._killed(name):
+                    await self._last(seconds)
             case "restart":
                 await self._restart(name)
             case "freeze":
@@ -86,11 +94,16 @@ class Disruptor:
             case _:
                 await self._disconnect(disruption)
 
-    async def _kill(self, name: str, seconds: float) -> None:
+    def _note(self, harm: Harm, name: str, seconds: float | None) -> None:
+        self._history.add("disruption", harm=harm, target=name, seconds=seconds)
+        self.done += 1
+
+    @asynccontextmanager
+    async def _killed(self, name: str) -> AsyncIterator[None]:
         child = self._arena.stack.children[name]
         self._down.add(name)
         await child.kill()
-        await self._last(seconds)
+        yield
         child.start()
         await self._started(name)
 

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import shutil
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from deploy.local.private_file import write_private
 from tests.chaos import disk, strangers
@@ -30,6 +31,9 @@ STORAGE = Path("stack/data/s3")
 _ANSWERED_SECONDS = 60.0
 _SHOWN_SECONDS = 15.0
 
+Course = Callable[[Arena, Disruptor, Sequence[User]], Coroutine[Any, Any, None]]
+"""Has people ask for videos and breaks things, and returns when all of that was done."""
+
 
 async def run(
     plan: Plan,
@@ -41,10 +45,12 @@ async def run(
     disk_megabytes: int = 0,
     clock: Mapping[str, str] | None = None,
     pairs: bool = False,
+    course: Course | None = None,
 ) -> Verdict:
     """Carry out `plan` in `folder`, which is emptied first, and return what came of it. For `pairs` see Arena.
 
-    The history, what was stored and the logs stay in the folder; data goes. Raises StartFailed.
+    A `course` breaks things in the place of the plan's disruptions, not by the clock but as things go. The history,
+    what was stored and the logs stay in the folder; data goes. Raises StartFailed.
     """
     _prepare(folder, plan, without)
     data = folder / "stack"
@@ -55,7 +61,8 @@ async def run(
     ):
         async with Arena(data, without, clock or {}, pairs=pairs) as arena, Reading(arena) as reading:
             disruptor = Disruptor(arena, history, plan.asks, fill)
-            await _Run(plan, arena, reading, disruptor, history, display, addresses).carry_out(folder, quiet_seconds)
+            one = _Run(plan, arena, reading, disruptor, history, display, addresses, course)
+            await one.carry_out(folder, quiet_seconds)
     for rest in ("data", "home"):
         shutil.rmtree(data / rest, ignore_errors=True)
     return check(Evidence.read(folder))
@@ -80,6 +87,7 @@ class _Run:
         history: History,
         display: Display,
         addresses: dict[str, str],
+        course: Course | None,
     ) -> None:
         self._plan = plan
         self._arena = arena
@@ -88,6 +96,7 @@ class _Run:
         self._history = history
         self._display = display
         self._addresses = addresses
+        self._course = course
 
     async def carry_out(self, folder: Path, quiet_seconds: float) -> None:
         """Drive, break, heal, wait, and write down what is stored then."""
@@ -102,16 +111,16 @@ class _Run:
             ]
             looking = [asyncio.create_task(look) for user in users for look in (user.look(), user.listen())]
             try:
-                await self._break()
+                await self._break(users)
                 looking.append(asyncio.create_task(self._disruptor.watch()))
                 await self._answered(acting)
                 await self._rest(users, folder, quiet_seconds)
             finally:
                 await _end(*acting, *looking)
 
-    async def _break(self) -> None:
+    async def _break(self, users: Sequence[User]) -> None:
         watching = asyncio.create_task(self._disruptor.watch())
-        harming = asyncio.create_task(self._disruptor.run(self._plan.disruptions))
+        harming = asyncio.create_task(self._harm(users))
         try:
             while self._history.now() < self._plan.seconds or not harming.done():
                 self._display.progress(self._plan, self._history, self._disruptor.done)
@@ -121,6 +130,12 @@ class _Run:
             await _end(harming, watching)
             self._display.say("healing: everything is started, resumed and connected again")
             await self._disruptor.heal()
+
+    async def _harm(self, users: Sequence[User]) -> None:
+        if self._course is None:
+            await self._disruptor.run(self._plan.disruptions)
+        else:
+            await self._course(self._arena, self._disruptor, users)
 
     async def _answered(self, acting: Sequence["asyncio.Task[None]"]) -> None:
         done, waiting = await asyncio.wait(acting, timeout=_ANSWERED_SECONDS)

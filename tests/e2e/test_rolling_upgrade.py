@@ -1,4 +1,7 @@
-"""A producer is upgraded before its consumers: events of a type that these do not know wait for their next version."""
+"""A producer is upgraded before its consumers: events of a type that these do not know wait for their next version.
+
+Also where that one runs beside the old one for a while, as in every upgrade in turns.
+"""
 
 import asyncio
 import sys
@@ -11,11 +14,13 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from deploy.local.processes import Child, Program
 from deploy.local.stack import LocalStack
 from shared.contracts.cloudevents import encode
 from tests.conftest import User
 from tests.driving import Json, eventually, marker_passed
 from tests.e2e.next_version import VideoPraised
+from tests.replicas import replica
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -24,10 +29,34 @@ COUNT = 45
 """Twice as many as make a service stop where its own handlers fail."""
 
 
+class NewMedia:
+    """Says what only the next version knows: that somebody praised a video of this user."""
+
+    def __init__(self, producer: AIOKafkaProducer, user_id: str) -> None:
+        self._producer = producer
+        self._user_id = user_id
+
+    def praise(self, number: int) -> VideoPraised:
+        """Return the event about one video."""
+        video_id = f"{self._user_id}_{number}"
+        return VideoPraised(id=f"{video_id}:1:praised", video_id=video_id, user_id=self._user_id, attempt=1, by="Ann")
+
+    async def say(self, event: VideoPraised) -> None:
+        """Publish it, and have it confirmed."""
+        record = encode(event, "media")
+        await self._producer.send_and_wait(record.topic, record.value, record.key, headers=record.all_headers)
+
+
 @asynccontextmanager
-async def producer(stack: LocalStack) -> AsyncIterator[AIOKafkaProducer]:
+async def new_media(stack: LocalStack, user: User) -> AsyncIterator[NewMedia]:
+    user_id = (await user.client.get("/api/auth/me")).json()["data"]["userId"]
     async with AIOKafkaProducer(bootstrap_servers=stack.url("kafka")) as producer:
-        yield producer
+        yield NewMedia(producer, user_id)
+
+
+def next_version(name: str, program: Program) -> Program:
+    """Return the same service as its next version."""
+    return replace(program, argv=[sys.executable, "-m", "tests.e2e.next_version", name])
 
 
 @asynccontextmanager
@@ -36,14 +65,26 @@ async def upgraded(stack: LocalStack, *names: str) -> AsyncIterator[None]:
     before = {name: stack.children[name].program for name in names}
     try:
         for name, program in before.items():
-            argv = [sys.executable, "-m", "tests.e2e.next_version", name]
-            stack.children[name].program = replace(program, argv=argv)
+            stack.children[name].program = next_version(name, program)
         await asyncio.gather(*(stack.restart(name) for name in names))
         yield
     finally:
         for name, program in before.items():
             stack.children[name].program = program
         await asyncio.gather(*(stack.restart(name) for name in names))
+
+
+@asynccontextmanager
+async def beside(stack: LocalStack, name: str) -> AsyncIterator[None]:
+    """Have the next version of a service run beside the one that is there."""
+    program = replica(stack, f"{name}-2")
+    child = stack.children[program.name] = Child(next_version(name, program), stack.site.log(program.name))
+    try:
+        await stack.start(program.name)
+        yield
+    finally:
+        await child.stop()
+        del stack.children[program.name]
 
 
 async def admin(stack: LocalStack, name: str, method: str, path: str, **how: Any) -> Json:
@@ -61,6 +102,13 @@ async def letters(stack: LocalStack, name: str) -> list[Json]:
     return kept
 
 
+async def redriven(stack: LocalStack, name: str) -> list[Json]:
+    """Send back what is open of the new type, and return it."""
+    answer = await admin(stack, name, "POST", "/redrive", json={"type": "VideoPraised"})
+    sent_back: list[Json] = answer["deadLetters"]
+    return sent_back
+
+
 async def praises(user: User) -> list[str]:
     answer = await user.client.get("/api/notifications", params={"limit": 200})
     notes = answer.json()["data"]["notifications"]
@@ -68,15 +116,10 @@ async def praises(user: User) -> list[str]:
 
 
 async def test_events_of_an_unknown_type_wait_for_the_version_that_knows_it(user: User, stack: LocalStack) -> None:
-    user_id = (await user.client.get("/api/auth/me")).json()["data"]["userId"]
-    events = [
-        VideoPraised(id=f"{user_id}_{n}:1:praised", video_id=f"{user_id}_{n}", user_id=user_id, attempt=1, by="Ann")
-        for n in range(COUNT)
-    ]
-    records = [encode(event, "media") for event in events]
-    async with producer(stack) as new_media:
-        for record in records:
-            await new_media.send_and_wait(record.topic, record.value, record.key, headers=record.all_headers)
+    async with new_media(stack, user) as media:
+        events = [media.praise(number) for number in range(COUNT)]
+        for event in events:
+            await media.say(event)
         for name in LISTENERS:
             kept = await eventually(lambda name=name: _all_kept(stack, name), f"{name} sets them aside")  # type: ignore[misc]
             assert {letter["reason"] for letter in kept} == {"unknown_type"}
@@ -84,20 +127,44 @@ async def test_events_of_an_unknown_type_wait_for_the_version_that_knows_it(user
         assert await praises(user) == []
 
         whole = await admin(stack, "notifier", "GET", f"/{kept[0]['id']}")
-        assert whole["body"].encode() in {record.value for record in records}
+        assert whole["body"].encode() in {encode(event, "media").value for event in events}
 
         async with upgraded(stack, *LISTENERS):
             for name in LISTENERS:
-                sent_back = await admin(stack, name, "POST", "/redrive", json={"type": "VideoPraised"})
-                assert len(sent_back["deadLetters"]) == COUNT
+                assert len(await redriven(stack, name)) == COUNT
             wanted = sorted(event.video_id for event in events)
             await eventually(lambda: _told(user, wanted), "all are told", 90)
-            for record in records[:3]:  # as a producer repeats them
-                await new_media.send_and_wait(record.topic, record.value, record.key, headers=record.all_headers)
+            for event in events[:3]:  # as a producer repeats them
+                await media.say(event)
             await marker_passed(user)
             assert await praises(user) == wanted
             for name in LISTENERS:
                 assert await letters(stack, name) == []
+
+
+async def test_two_versions_side_by_side_tell_everything_once_or_keep_it(user: User, stack: LocalStack) -> None:
+    said: list[VideoPraised] = []
+    async with new_media(stack, user) as media, beside(stack, "notifier"):
+
+        async def both_had_some() -> bool:
+            said.append(media.praise(len(said)))
+            await media.say(said[-1])
+            return bool(await praises(user)) and bool(await letters(stack, "notifier"))
+
+        await eventually(both_had_some, "the new one tells of some, the old one sets some aside", 90)
+        await eventually(lambda: _none_lost(user, stack, said), "each is told or kept")
+        before = await praises(user)
+        assert await redriven(stack, "notifier")  # to either of them
+        await eventually(lambda: _none_lost(user, stack, said), "each is told or kept again")
+        assert set(before) <= set(await praises(user))
+
+        async with upgraded(stack, *LISTENERS):
+            for name in LISTENERS:
+                await redriven(stack, name)
+            wanted = sorted(event.video_id for event in said)
+            await eventually(lambda: _told(user, wanted), "all are told, once", 90)
+            for name in LISTENERS:
+                await eventually(lambda name=name: _none_kept(stack, name), f"{name} keeps none")  # type: ignore[misc]
 
 
 async def _all_kept(stack: LocalStack, name: str) -> list[Json] | None:
@@ -107,3 +174,12 @@ async def _all_kept(stack: LocalStack, name: str) -> list[Json] | None:
 
 async def _told(user: User, wanted: list[str]) -> bool:
     return await praises(user) == wanted
+
+
+async def _none_lost(user: User, stack: LocalStack, said: list[VideoPraised]) -> bool:
+    kept = {letter["key"] for letter in await letters(stack, "notifier")}
+    return {event.video_id for event in said} <= kept | set(await praises(user))
+
+
+async def _none_kept(stack: LocalStack, name: str) -> bool:
+    return await letters(stack, name) == []
