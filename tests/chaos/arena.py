@@ -13,7 +13,7 @@ from deploy.local.site import ENGINE_VARIABLES, PREFERRED_PORTS, SERVICES
 from deploy.local.stack import LocalStack
 from tests.chaos.plan import PROXIED, REPLICAS
 from tests.chaos.proxy import Proxy
-from tests.chaos.skew import SKEWED
+from tests.chaos.skew import USUAL, Clocks
 from tests.replicas import replica
 
 WORKFLOW_DEADLINE = 40.0
@@ -68,6 +68,11 @@ _FOR_PAIRS: Mapping[str, Mapping[str, str]] = {
     "media": {"TRANSFER_DEADLINE": "600", "FETCH_SLOWEST": "1000"},
 }
 """No job may miss its deadline, and nothing is asked for again: what one replica leaves, the other has to find."""
+_FOR_WRONG_CLOCKS: Mapping[str, Mapping[str, str]] = {
+    "generator": {"WORKFLOW_DEADLINE": "660", "WORKFLOW_DEADLINE_MOST": "720"},
+    "media": {"TRANSFER_DEADLINE": "660"},
+}
+"""A minute, and the ten by which a clock may be ahead."""
 PAIRS = tuple(f"{name}-2" for name in SERVICES)
 _CALLED_BY_ADDRESS = ("gateway", "notifier")
 
@@ -80,16 +85,15 @@ class ChaosStack(LocalStack):
         folder: Path,
         *,
         without: str | None,
-        clock: Mapping[str, str],
+        clocks: Clocks,
         ports: Mapping[str, int],
         front: Mapping[str, int],
         pairs: bool,
     ) -> None:
-        own = _FOR_PAIRS if pairs else {}
-        settings = {name: {**values, **own.get(name, {})} for name, values in _SETTINGS.items()}
+        own = _FOR_PAIRS if pairs else {} if clocks.keys() <= {USUAL} else _FOR_WRONG_CLOCKS
+        settings = {name: {**values, **own.get(name, {}), **clocks.get(name, {})} for name, values in _SETTINGS.items()}
         for name in SERVICES:
             settings[name]["KAFKA_STANDSTILL"] = KAFKA_STANDSTILL
-        settings[SKEWED] |= clock
         if "workflow" in front:
             settings["workflow"]["WORKFLOW_PUBLIC_URL"] = f"http://127.0.0.1:{front['workflow']}"
         super().__init__(folder, engines=ENGINE_VARIABLES, ports=ports, advertised=front, overrides=settings)
@@ -121,19 +125,19 @@ class ChaosStack(LocalStack):
 class Arena:
     """The stack and the proxies in front of it; entered and left together.
 
-    `without` names a safeguard that every service is started without, see sabotage.py; `clock` is the
-    environment of the service whose clock is wrong, see skew.py. With `pairs` there are two of every service, no
+    `without` names a safeguard that every service is started without, see sabotage.py; `clocks` are
+    those that are wrong, see skew.py. With `pairs` there are two of every service, no
     deadline is so short that a job may miss it and nothing is asked for again; proxies stand only where calls are
     shared between two.
     """
 
-    def __init__(self, folder: Path, without: str | None, clock: Mapping[str, str], *, pairs: bool = False) -> None:
+    def __init__(self, folder: Path, without: str | None, clocks: Clocks, *, pairs: bool = False) -> None:
         own = free_ports((*PREFERRED_PORTS, *(PAIRS if pairs else REPLICAS)))
         front = free_ports(_CALLED_BY_ADDRESS if pairs else PROXIED)
         self.proxies = {
             name: Proxy(port, *(own[one] for one in (name, f"{name}-2") if one in own)) for name, port in front.items()
         }
-        self.stack = ChaosStack(folder, without=without, clock=clock, ports=own, front=front, pairs=pairs)
+        self.stack = ChaosStack(folder, without=without, clocks=clocks, ports=own, front=front, pairs=pairs)
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +22,7 @@ from tests.chaos.history import History
 from tests.chaos.plan import Plan
 from tests.chaos.quiet import wait_for_quiet
 from tests.chaos.reading import Reading
+from tests.chaos.skew import Clocks
 from tests.chaos.sources import sources
 from tests.chaos.users import User
 from tests.waiting import until
@@ -43,7 +44,7 @@ async def run(
     without: str | None = None,
     quiet_seconds: float = QUIET_SECONDS,
     disk_megabytes: int = 0,
-    clock: Mapping[str, str] | None = None,
+    clocks: Clocks | None = None,
     pairs: bool = False,
     course: Course | None = None,
 ) -> Verdict:
@@ -59,7 +60,7 @@ async def run(
         sources(folder / "sources") as addresses,
         disk.small_disk(folder / STORAGE, disk_megabytes) as fill,
     ):
-        async with Arena(data, without, clock or {}, pairs=pairs) as arena, Reading(arena) as reading:
+        async with Arena(data, without, clocks or {}, pairs=pairs) as arena, Reading(arena) as reading:
             disruptor = Disruptor(arena, history, plan.asks, fill)
             one = _Run(plan, arena, reading, disruptor, history, display, addresses, course)
             await one.carry_out(folder, quiet_seconds)
