@@ -122,9 +122,8 @@ class Backlog:
         self._standstill = Standstill(self._patience * 2**renewals, self._clock)
 
     async def _see(self) -> Seen:
-        topics = {topic for subscriber in readers(self._consumers) for topic in subscriber.topic_names_for_subscribe}
         async with Brokers(self._servers) as brokers:
-            ends = await brokers.ends(topics)
+            ends = await brokers.ends(topics_of(self._consumers))
             moved_on = [partition for partition, end in ends.items() if end != self._caught_up.get(partition, 0)]
             return Seen(ends, await self._handled(brokers, moved_on))
 
@@ -143,6 +142,11 @@ class Backlog:
 def readers(broker: KafkaBroker) -> list[LogicSubscriber[Any]]:
     """Return the subscribers that have one consumer each, started or not: all that there are in a service."""
     return [one for one in broker.subscribers if isinstance(one, LogicSubscriber)]
+
+
+def topics_of(broker: KafkaBroker) -> set[str]:
+    """Return the topics that they read."""
+    return {topic for subscriber in readers(broker) for topic in subscriber.topic_names_for_subscribe}
 
 
 async def _handled_by(

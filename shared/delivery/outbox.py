@@ -63,6 +63,7 @@ class Outbox:
         self._publish = publish
         self._source = source
         self._metrics = metrics
+        self._takeovers = metrics.lease_takeovers.labels(kind="relay")
         self._sweep_seconds = sweep_every.total_seconds()
         self._keep = keep
         self._standstill = Standstill(lease)
@@ -172,7 +173,7 @@ class Outbox:
         if not (await self._collection.update_one(claim, {"$set": {"relay": token}})).modified_count:
             return
         if held is not None:
-            self._metrics.lease_takeovers.labels(kind="relay").inc()
+            self._takeovers.inc()
         document = await self._collection.find_one({"_id": document_id, "relay": token}, {"outbox": 1})
         await self._send(document_id, token, (document or {}).get("outbox", []))
 

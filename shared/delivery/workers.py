@@ -61,6 +61,7 @@ class Workers:
         self._collection = collection
         self._work = work
         self._metrics = metrics
+        self._takeovers = metrics.lease_takeovers.labels(kind="job")
         self._concurrency = concurrency
         self._lease_seconds = lease.total_seconds()
         self._poll_seconds = poll_every.total_seconds()
@@ -135,7 +136,7 @@ class Workers:
             if stands and self._free > 0:
                 mark = {"job.token": job["token"], "job.beat": job["beat"]}
                 if await self._claim({"_id": document["_id"], **mark}):
-                    self._metrics.lease_takeovers.labels(kind="job").inc()
+                    self._takeovers.inc()
                     log.info("jobs.taken_over", document=str(document["_id"]))
 
     async def _claim(self, expected: Document) -> bool:

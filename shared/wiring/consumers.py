@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 from faststream.kafka import KafkaBroker
 
-from shared.delivery.backlog import LOOK_SECONDS, Backlog, readers
+from shared.delivery.backlog import LOOK_SECONDS, Backlog, readers, topics_of
 from shared.wiring.cancellation import to_its_end
 from shared.wiring.health import Unready
 from shared.wiring.kafka_connections import cut_off
@@ -85,6 +85,8 @@ class Consumers:
 
     async def look_for_silence(self) -> None:
         """Look, until cancelled, whether they stand still; apart from `fell_silent`, since a broker may not answer."""
+        for topic in topics_of(self._broker):  # a first renewal is seen as growth only where there was a 0
+            self._metrics.consumers_renewed.labels(topic=topic)
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self._standing = await self._backlog.look() if self._started else set()

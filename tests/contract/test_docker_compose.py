@@ -96,6 +96,11 @@ def test_a_new_env_has_them_all() -> None:
     assert all(value.isalnum() for name, value in made.items() if name != "WEBHOOK_SECRETS"), "they stand in addresses"
 
 
+def test_the_page_names_all_that_can_be_set() -> None:
+    page = (ROOT / "docs" / "docker.md").read_text()
+    assert set(re.findall(r"\$\{(\w+):-", COMPOSE)) <= set(re.findall(r"`(\w+)`", page))
+
+
 def test_all_of_it_is_there() -> None:
     assert set(PARTS) == {*SETTINGS, "edge", "kafka", "mongo", "mongo-init", "storage", "n8n", "prometheus", "grafana"}
 
@@ -113,6 +118,13 @@ def test_every_part_is_pinned_bounded_and_without_privileges(name: str) -> None:
     if name != RUNS_ONCE:
         assert part["restart"] == "unless-stopped"
         assert {"test", "interval", "timeout", "retries"} <= set(part["healthcheck"])
+
+
+@pytest.mark.parametrize("name", sorted(set(PARTS) - {RUNS_ONCE}))
+def test_a_health_check_does_not_start_a_runtime_with_the_memory_of_what_it_checks(name: str) -> None:
+    inherited = {variable for variable in environment(name) if re.search(r"_OPT(ION)?S$", variable)}
+    test = PARTS[name]["healthcheck"]["test"]
+    assert inherited <= {word.partition("=")[0] for word in test if "=" in word}
 
 
 @pytest.mark.parametrize("name", PARTS)

@@ -8,6 +8,7 @@ import pytest
 
 from deploy import metrics_page
 from deploy.settings_page import ROOT
+from services.generator.settings import GeneratorSettings
 from shared.wiring.metrics import Metrics, Series
 
 CATALOGUE = Metrics().catalogue
@@ -47,6 +48,16 @@ def test_a_unit_is_a_base_unit_and_stands_at_the_end() -> None:
         words = series.name.removesuffix("_total").split("_")
         assert not {"ms", "milliseconds", "minutes", "hours", "kb", "mb", "percent", "count", "gauge"} & set(words)
         assert [word for word in words[:-1] if word in ("seconds", "bytes", "ratio")] == []
+
+
+def test_an_answer_that_n8n_gives_just_in_time_is_seen_as_what_it_took() -> None:
+    """No quantile is beyond the last bound: where the time limit is, slow answers look like quicker ones."""
+    metrics = Metrics()
+    metrics.dispatch_seconds.labels(workflow="generate").observe(1)
+    samples = [sample for metric in metrics.dispatch_seconds.collect() for sample in metric.samples]
+    bounds = [float(sample.labels["le"]) for sample in samples if "le" in sample.labels]
+    limit = GeneratorSettings.model_fields["workflow_answer_timeout"].default.total_seconds()
+    assert max(bound for bound in bounds if bound < float("inf")) > limit
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not here: install the package prometheus")

@@ -15,7 +15,14 @@ from shared.wiring.metrics import Metrics
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 DASHBOARDS = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
-SERIES = {series.name: series for series in Metrics().catalogue}
+CATALOGUE = {
+    f"{series.name}{part}": series
+    for series in Metrics().catalogue
+    for part in (("_bucket", "_sum", "_count") if series.kind == "histogram" else ("",))
+}
+BESIDE = {"up", "process_cpu_seconds_total", "process_resident_memory_bytes"}
+WORDS = {"and", "or", "unless", "offset"}
+GROUPS = r"\b(?:by|without|on|ignoring|group_left|group_right) *\(([^)]*)\)"
 FROM_PROMETHEUS = {"service", "job", "instance", "le", "alertstate", "alertname"}
 NOT_HERE = "promtool is not here: install the package prometheus"
 
@@ -52,17 +59,33 @@ def questions() -> list[tuple[str, str]]:
     return asked
 
 
-def base_of(name: str) -> str:
-    return re.sub(r"_(bucket|sum|count)$", "", name)
+def asked_for(question: str) -> set[str]:
+    """Return the name of every metric in PromQL: what is left without functions, words, labels, ranges and texts."""
+    bare = re.sub(rf"\{{[^}}]*\}}|\[[^\]]*\]|{GROUPS}", " ", re.sub(r'"[^"]*"', "", question))
+    return set(re.findall(r"\b[a-zA-Z_:][\w:]*\b(?!\s*\()", bare)) - WORDS
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ('max by (topic) (kafka_consumergroup_lag{group="a{}"}) > 0', {"kafka_consumergroup_lag"}),
+        ("sum(relway_videos) or vector(0)", {"relway_videos"}),
+        ("rate(process_cpu_seconds[5m] offset 15m) and on (job) up", {"process_cpu_seconds", "up"}),
+        ("histogram_quantile(0.9, sum by (le) (rate(a_bucket[1h]))) * 3600", {"a_bucket"}),
+    ],
+)
+def test_every_metric_of_a_question_is_seen(question: str, names: set[str]) -> None:
+    assert asked_for(question) == names
 
 
 @pytest.mark.parametrize(("name", "question"), questions(), ids=lambda value: value[:40])
 def test_only_what_the_catalogue_has_is_asked_for(name: str, question: str) -> None:
-    asked = {base_of(series) for series in re.findall(r"\breelway_\w+", question)}
-    assert asked <= set(SERIES), name
-    labels = {label for series in asked for label in SERIES[series].labels}
-    named = set(re.findall(r"(\w+)(?:=~?|!=)\"", question))
-    for group in re.findall(r"\b(?:by|on) \(([^)]*)\)", question):
+    asked = asked_for(question) - BESIDE
+    assert asked <= set(CATALOGUE), name
+    labels = {label for series in asked for label in CATALOGUE[series].labels}
+    named = set(re.findall(r"(\w+) *(?:=~?|!=|!~) *\"", question))
+    assert not re.search(r"['`]", question), "texts stand in double quotes, so that this test reads them"
+    for group in re.findall(GROUPS, question):
         named |= set(re.findall(r"\w+", group))
     assert named <= labels | FROM_PROMETHEUS, name
 
@@ -77,7 +100,8 @@ def panels() -> list[Any]:
 
 @pytest.mark.parametrize("panel", panels())
 def test_a_panel_shows_the_unit_of_what_it_asks_for(panel: dict[str, Any]) -> None:
-    asked = {base_of(name) for target in panel["targets"] for name in re.findall(r"\breelway_\w+", target["expr"])}
+    names = {name for target in panel["targets"] for name in asked_for(target["expr"]) - BESIDE}
+    asked = {CATALOGUE[name].name for name in names}
     unit = panel["fieldConfig"]["defaults"]["unit"]
     of_bytes = any(re.search(r"_bytes(_total)?$", name) for name in asked)
     of_seconds = bool(asked) and all(name.endswith("_seconds") for name in asked)
@@ -115,6 +139,15 @@ def test_a_dashboard_can_be_read(file: Path) -> None:
     places = [panel["gridPos"] for panel in panels]
     assert all(place["x"] + place["w"] <= 24 for place in places)
     assert len({(place["x"], place["y"]) for place in places}) == len(places)
+
+
+def test_what_to_watch_has_an_alert_or_the_page_says_that_it_has_none() -> None:
+    watched = {metric for name, rule in questions() if name.startswith("Reelway") for metric in asked_for(rule)}
+    chapter = (ROOT / "docs" / "operations.md").read_text().partition("## What to watch")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(reelway_\w+).*$", chapter, re.MULTILINE)
+    without = re.findall(r"^\| `(reelway_\w+).*no rule.*$", chapter, re.MULTILINE)
+    assert rows
+    assert [name for name in rows if (name in watched) == (name in without)] == []
 
 
 def test_every_alert_says_what_to_do_and_is_tested() -> None:

@@ -31,8 +31,8 @@ def silence(consumer: AIOKafkaConsumer) -> None:
     consumer._fetcher._fetch_task.cancel()
 
 
-def value(runtime: Runtime, name: str, topic: Topic) -> float:
-    return runtime.metrics.registry.get_sample_value(f"reelway_{name}", {"topic": topic.spec.name}) or 0.0
+def value(runtime: Runtime, name: str, topic: Topic) -> float | None:
+    return runtime.metrics.registry.get_sample_value(f"reelway_{name}", {"topic": topic.spec.name})
 
 
 @pytest.mark.parametrize("in_a_group", [True, False], ids=["in a group", "on every replica"])

@@ -70,6 +70,22 @@ async def test_a_client_that_does_not_stop_ends_the_process(monkeypatch: pytest.
             await KafkaLink(NOBODY, "media", METRICS, consumers_of(broker)).run()
 
 
+async def test_that_nothing_was_renewed_is_said_of_each_topic_from_the_start() -> None:
+    broker, metrics = consumer_broker(NOBODY, "media"), Metrics()
+    for name in ("things", "others"):
+        broker.subscriber(name)
+    backlog = Backlog(broker, NOBODY.kafka_servers, (), metrics, timedelta(seconds=1))
+    looking = asyncio.create_task(Consumers(broker, backlog, metrics).look_for_silence())
+
+    def renewed(topic: str) -> float | None:
+        return metrics.registry.get_sample_value("reelway_consumers_renewed_total", {"topic": topic})
+
+    try:
+        await until(lambda: (renewed("things"), renewed("others")) == (0, 0))
+    finally:
+        looking.cancel()
+
+
 async def test_no_time_limit_cuts_off_the_stop_of_consumers_that_fell_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is cut off takes itself for stopped, stays in its group, and keeps partitions from the new one."""
     broker = consumer_broker(NOBODY, "media")
