@@ -34,7 +34,15 @@ UNWANTED = frozenset({State.CANCELLED, State.SUPERSEDED, State.DELETED})
 """Ended by people: whatever the engine still makes of it is not taken."""
 
 _CALLED = frozenset({State.CALLING, State.UNKNOWN, State.STARTED})
-_MAY_GO_ON = frozenset({FailureCode.WORKFLOW_TIMEOUT, FailureCode.WORKFLOW_UNKNOWN})
+# Given up with one of these: it was never heard of, waits where n8n shows it to nobody, or failed once and goes on.
+_MAY_GO_ON = frozenset(
+    {
+        FailureCode.WORKFLOW_TIMEOUT,
+        FailureCode.WORKFLOW_UNKNOWN,
+        FailureCode.WORKFLOW_LOST,
+        FailureCode.WORKFLOW_FAILED,
+    }
+)
 
 
 class Failure(Wire):
