@@ -34,7 +34,15 @@ UNWANTED = frozenset({State.CANCELLED, State.SUPERSEDED, State.DELETED})
 """Ended by people: whatever the engine still makes of it is not taken."""
 
 _CALLED = frozenset({State.CALLING, State.UNKNOWN, State.STARTED})
-_MAY_GO_ON = frozenset({FailureCode.WORKFLOW_TIMEOUT, FailureCode.WORKFLOW_UNKNOWN})
+# Given up with one of these: it was never heard of, waits where n8n shows it to nobody, or failed once and goes on.
+_MAY_GO_ON = frozenset(
+    {
+        FailureCode.WORKFLOW_TIMEOUT,
+        FailureCode.WORKFLOW_UNKNOWN,
+        FailureCode.WORKFLOW_LOST,
+        FailureCode.WORKFLOW_FAILED,
+    }
+)
 
 
 class Failure(Wire):
@@ -47,9 +55,10 @@ class Failure(Wire):
 class Attempt(Wire):
     """One attempt, and one entry of the workflow history. `fields` are the request's own: they are never logged.
 
-    `called_at` is when the last call began, `run_over_at` since when the engine says that nothing runs, `stuck_since`
-    since when nobody knows whether it runs or it is beyond its first deadline, `stop_since` since when its run is to be
-    stopped; that goes once the engine has answered.
+    `first_called_at` is when its first call began, from which its time counts, `called_at` when the last one did,
+    `run_over_at` since when the engine says that nothing runs, `stuck_since` since when nobody knows whether it runs or
+    it is beyond its first deadline, `stop_since` since when its run is to be stopped; that goes once the engine has
+    answered.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -68,6 +77,7 @@ class Attempt(Wire):
     deadline_at: UtcTime | None = None
     estimate_seconds: float = 0
     execution_id: str | None = None
+    first_called_at: UtcTime | None = None
     called_at: UtcTime | None = None
     run_over_at: UtcTime | None = None
     stuck_since: UtcTime | None = None
@@ -139,7 +149,7 @@ def attempt_id(video_id: str, number: int) -> str:
 
 
 def requested(event: VideoRequested | VideoRetryRequested, deadline: timedelta, estimate: timedelta) -> Attempt:
-    """Return the new attempt that `event` asks for; its deadline counts from the request.
+    """Return the new attempt that `event` asks for; its deadline counts from the request until it is called.
 
     `estimate` is how long it may take, where the event does not say.
     """

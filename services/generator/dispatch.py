@@ -2,11 +2,13 @@
 
 A call is written down before it is made (state `calling`), and its answer after. A worker that claims an attempt in
 state `calling` follows one that died in between: nobody knows whether the call went out, so it is not made again.
+
+The time of an attempt counts from its first call: what was never tried does not fail because we were away.
 """
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -24,6 +26,8 @@ from services.generator.workflow import Lifecycle
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease, LeaseLostError, backoff
 from shared.wiring.metrics import Metrics
+
+CLAIMS_WITHOUT_A_CALL = 10
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +69,7 @@ class Dispatcher:
     async def work(self, lease: Lease) -> None:
         """Do the job of one claim."""
         attempt = attempt_in(lease)
-        if attempt.state is State.REQUESTED and not attempt.time_left(utc_now()):
+        if attempt.state is State.REQUESTED and _is_too_late(lease, attempt):
             await self._settling.settle(lease, attempt, News(Happening.DEADLINE))
         elif await self._attempts.is_deleted(attempt.video_id):
             await self._settling.settle(lease, attempt, News(Happening.DELETE))
@@ -74,7 +78,7 @@ class Dispatcher:
 
     async def _dispatch(self, lease: Lease, attempt: Attempt) -> None:
         if attempt.state is State.REQUESTED:
-            attempt = attempt.but(voice_id=await self._voice(attempt))
+            attempt = attempt.but(voice_id=await self._voice(attempt), deadline_at=self._deadline(attempt))
         _, calling = self._lifecycle.conclude(attempt, News(Happening.CALLED))
         if calling.state is not State.CALLING:
             log.warning("dispatch.unknown", why="the worker that called is gone")
@@ -120,6 +124,9 @@ class Dispatcher:
         wait = backoff(lease.tries - 1, first=self._pace.retry_first, most=self._pace.retry_most)
         return min(max(wait, answer.retry_after or wait), attempt.time_left(utc_now()))
 
+    def _deadline(self, attempt: Attempt) -> datetime:
+        return attempt.ends_at if attempt.called_at else utc_now() + self._lifecycle.rules.deadline
+
     async def _voice(self, attempt: Attempt) -> str | None:
         """Return the voice for the attempt's avatar; an avatar that nobody knows goes without."""
         if attempt.kind != "generate":
@@ -127,3 +134,9 @@ class Dispatcher:
         avatar_id = str((attempt.fields or {}).get("avatar_title", ""))
         gender = await self._catalog.gender_of_avatar(avatar_id)
         return None if gender is None else voice_for(avatar_id, await self._catalog.voices_of(gender))
+
+
+def _is_too_late(lease: Lease, attempt: Attempt) -> bool:
+    """Return whether no (other) call is made; without any there was no time yet, unless something of ours is broken."""
+    tried = attempt.called_at is not None or lease.tries > CLAIMS_WITHOUT_A_CALL
+    return tried and not attempt.time_left(utc_now())

@@ -210,6 +210,7 @@ def _entering(state: State, attempt: Attempt, now: datetime) -> Attempt:
     return attempt.but(
         state=state,
         changed_at=now,
+        first_called_at=attempt.first_called_at or (now if state is State.CALLING else None),
         called_at=now if state is State.CALLING else attempt.called_at,
         stuck_since=now if state is State.UNKNOWN else None,
         stop_since=stop_since,

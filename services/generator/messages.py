@@ -17,7 +17,9 @@ STILL_RUNNING = "This takes longer than usual. The rendering service is still at
 _TEXTS = {
     FailureCode.CANCELLED: "You cancelled this video.",
     FailureCode.WORKFLOW_REFUSED: "The rendering service refused this video. Try again later; if it stays, tell us.",
-    FailureCode.WORKFLOW_UNREACHABLE: "The rendering service was not reached in time. Nothing was made. Try again.",
+    FailureCode.WORKFLOW_UNREACHABLE: (
+        "This video could not be handed to the rendering service in time. Nothing was made. Try again."
+    ),
     FailureCode.WORKFLOW_FAILED: "The rendering service reported a failure. Try again.",
     FailureCode.WORKFLOW_TIMEOUT: "The video was not finished in time. It may still arrive; if not, try again.",
     FailureCode.WORKFLOW_UNKNOWN: (

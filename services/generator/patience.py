@@ -46,4 +46,4 @@ class Patience:
         return min(now + self.deadline_step, self._longest(attempt))
 
     def _longest(self, attempt: Attempt) -> datetime:
-        return attempt.created_at + self.deadline_most
+        return (attempt.first_called_at or attempt.created_at) + self.deadline_most

@@ -40,7 +40,7 @@ class GeneratorSettings(CatalogSettings):
     public_url: HttpUrl = Field(description="Where the workflow engine reaches the gateway.")
 
     workflow_deadline: Duration = Field(
-        default=timedelta(minutes=45), gt=timedelta(0), description="From the request to the workflow's result."
+        default=timedelta(minutes=45), gt=timedelta(0), description="From the first call to the workflow's result."
     )
     workflow_deadline_step: Duration = Field(
         default=timedelta(minutes=15),
@@ -48,7 +48,7 @@ class GeneratorSettings(CatalogSettings):
         description="So much longer a run is waited for, again and again, that n8n says is still running.",
     )
     workflow_deadline_most: Duration = Field(
-        default=timedelta(hours=3), description="From the request to the last deadline, whatever n8n says."
+        default=timedelta(hours=3), description="From the first call to the last deadline, whatever n8n says."
     )
     workflow_estimate: Duration = Field(
         default=timedelta(minutes=15),

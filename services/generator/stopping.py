@@ -29,6 +29,7 @@ _NOTED = {
     Stop.OVER: "There was nothing left to stop at the rendering service.",
     Stop.IMPOSSIBLE: "The rendering service can't be told to stop, so it may go on for nothing.",
 }
+_NOT_TOLD = "The rendering service said nothing clear when this was to be stopped, so it may go on for nothing."
 
 log = structlog.get_logger(__name__)
 
@@ -111,7 +112,9 @@ class Stopping:
             await lease.again(backoff(lease.tries - 1, first=AGAIN_FIRST, most=AGAIN_MOST))
             return
         log.warning("run.not_stopped", execution=attempt.execution_id)
-        await lease.finish()
+        note = noted(attempt, "stop:given_up", "run.given_up", _NOT_TOLD)
+        await lease.finish(self._attempts.update(attempt, attempt, told=False, also=[note]))
+        self._attempts.nudge(attempt.id)
         self._metrics.run_stops.labels(outcome="given_up").inc()
 
     def _time_is_left(self, attempt: Attempt) -> bool:
