@@ -14,7 +14,7 @@ ON_ENGINES = $(addprefix tests/integration/,gateway generator media notifier sha
 LOCKED = $(DEV) real n8n
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-engines test-cluster real-kafka real-mongo real-s3 test-n8n lint format docs bench chaos lock
+.PHONY: help up down test test-engines test-cluster real-kafka real-kafka3 real-mongo real-s3 test-n8n lint format docs bench chaos lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -31,7 +31,7 @@ down: ## Stop the Reelway that runs elsewhere on this machine
 test: $(REAL_ENGINES:%=real-%) ## Run the tests; ARGS="tests/unit -k name" picks some, WORKERS=0 runs them one after the other
 	@$(INSTALL) $(DEV) -- -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-engines: ## Run the integration, end-to-end and chaos tests on real engines; ENGINES="kafka s3 mongo" picks some
+test-engines: ## Run the integration, end-to-end and chaos tests on real engines; ENGINES="kafka s3 mongo" picks some, kafka3 has three brokers
 	@"$(MAKE)" test REAL_ENGINES="$(ENGINES)" WORKERS=2 ARGS="$(or $(ARGS),$(ON_ENGINES))"
 	@$(if $(ARGS),,"$(MAKE)" chaos REAL_ENGINES="$(ENGINES)" ARGS="--seconds 180 --seed 20")
 
@@ -39,7 +39,7 @@ test-cluster: ## Run the tests of three Kafka brokers, and of two replicas of ev
 	@"$(MAKE)" test REAL_ENGINES=kafka WORKERS=0 ARGS="$(or $(ARGS),tests/cluster)"
 
 # Kafka takes Java 17 and Maven; MongoDB's stand-in Rust, CMake and a C++ compiler, and its first build a while.
-real-kafka: .cache/kafka
+real-kafka real-kafka3: .cache/kafka
 real-mongo: .cache/secantus/bin/secantusd-rs
 real-s3:
 	@$(INSTALL) real

@@ -13,16 +13,27 @@ from pathlib import Path
 
 from deploy.local import ready
 from deploy.local.processes import Program
-from deploy.local.real.kafka import kafka
+from deploy.local.real.kafka import broker, kafka
 from deploy.local.real.mongo import mongo
 from deploy.local.real.seaweedfs import seaweedfs
-from deploy.local.site import MONGO_OPTIONS, REPOSITORY, EngineMissing, Site, inherited, n8n_api_key, webhook_secret
+from deploy.local.site import (
+    BROKERS,
+    MONGO_OPTIONS,
+    REPOSITORY,
+    EngineMissing,
+    Site,
+    inherited,
+    n8n_api_key,
+    webhook_secret,
+)
 
 
 def engine(site: Site, name: str) -> Program:
     """Return the program of an engine of this site, embedded or real. Raises EngineMissing."""
     if name.endswith("-db"):
         return mongo(site, name) if "mongo" in site.real else _secantus(site, name)
+    if name in BROKERS:
+        return broker(site, name, BROKERS)
     return (_REAL if name in site.real else _ENGINES)[name](site)
 
 

@@ -58,6 +58,8 @@ def defaults(site: Site, name: str) -> dict[str, str]:
         settings["KAFKA_FETCH_WAIT"] = str(EMBEDDED_FETCH_SECONDS)
         settings["KAFKA_LEAVE_GROUPS"] = "false"
         settings["KAFKA_SESSION_TIMEOUT"] = str(EMBEDDED_SESSION_SECONDS)
+    if "kafka" in site.engines and "kafka3" in site.real:
+        settings |= {"KAFKA_REPLICATION_FACTOR": "3", "KAFKA_MIN_INSYNC_REPLICAS": "2"}
     if name == "generator" and "workflow" in site.engines:
         settings["N8N_API_KEY"] = n8n_api_key(site)
     if name == "gateway":

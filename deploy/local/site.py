@@ -51,8 +51,11 @@ MONGO_OPTIONS = "directConnection=true&retryWrites=false&serverMonitoringMode=po
 past a proxy. Polling saves a second monitoring connection, which pymongo leaks when a client is closed too soon."""
 
 
-REAL_ENGINES = frozenset({"kafka", "s3", "mongo"})
-"""Engines that tests can have as the real thing, by the variable of this name."""
+REAL_ENGINES = frozenset({"kafka", "kafka3", "s3", "mongo"})
+"""Engines that tests can have as the real thing, by the variable of this name; `kafka3` is `kafka` on three brokers."""
+
+BROKERS = ("kafka-1", "kafka-2", "kafka-3")
+BROKER_PORTS = tuple(name for one in BROKERS for name in (one, f"{one}-controller"))
 
 
 class EngineMissing(Exception):
@@ -63,6 +66,12 @@ def real_address(engine: str, environ: Mapping[str, str]) -> str | None:
     """Return the address of the real thing that stands in for the engine, None where the engine is to be started."""
     addresses = [environ.get(variable, "") for variable in ENGINE_VARIABLES[engine]]
     return addresses[0] if all(addresses) else None
+
+
+def parts(name: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the processes that make up an engine or a service: one, but for Kafka on three brokers."""
+    three = name == "kafka" and "kafka3" in environ.get("REAL_ENGINES", "").split()
+    return BROKERS if three else (name,)
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,11 @@ class Site:
         named = frozenset(self.environ.get("REAL_ENGINES", "").split())
         if unknown := named - REAL_ENGINES:
             raise EngineMissing(f"REAL_ENGINES may name {', '.join(sorted(REAL_ENGINES))}; not {', '.join(unknown)}")
-        return named
+        return named | {"kafka"} if "kafka3" in named else named
+
+    def parts(self, name: str) -> tuple[str, ...]:
+        """Return the names of the processes that make up an engine or a service here."""
+        return parts(name, self.environ)
 
     def data(self, name: str) -> Path:
         """Return the folder where the engine keeps its data."""
@@ -111,7 +124,7 @@ class Site:
         if real is not None:
             return real
         if name == "kafka":
-            return self.address(name)
+            return ",".join(self.address(one) for one in self.parts(name))
         if name.endswith("-db"):
             return f"mongodb://{self.address(name)}/?{MONGO_OPTIONS}"
         return f"http://{self.address(name)}"

@@ -4,6 +4,8 @@ async with LocalStack(folder) as stack:
     httpx.get(stack.url("gateway") + "/health/ready")
     await stack.kill("generator")
     await stack.start("generator")
+
+An engine of several processes is named as a whole, or by one of them: `kafka` on three brokers, and `kafka-2`.
 """
 
 import asyncio
@@ -19,6 +21,7 @@ from deploy.local.ports import free_ports
 from deploy.local.processes import Child, Program
 from deploy.local.services import service, settings
 from deploy.local.site import (
+    BROKER_PORTS,
     ENGINE_VARIABLES,
     PREFERRED_PORTS,
     SERVICES,
@@ -75,7 +78,7 @@ class LocalStack:
                 environ.pop(variable, None)
         self.site = Site(
             folder=folder,
-            ports=given | free_ports(name for name in PREFERRED_PORTS if name not in given),
+            ports=given | free_ports(name for name in (*PREFERRED_PORTS, *BROKER_PORTS) if name not in given),
             credentials=keep_credentials(folder / "secrets.json"),
             environ=environ,
             engines=tuple(chosen),
@@ -124,30 +127,25 @@ class LocalStack:
         return {**settings(self.site, name), **self._overrides.get(name, {})}
 
     def pid(self, name: str) -> int | None:
-        """Return the process id, None while it does not run or is not ours."""
-        child = self.children.get(name)
+        """Return the process id (of several the first's), None while it does not run or is not ours."""
+        child = self.children.get(self.site.parts(name)[0])
         return child.pid if child else None
 
     async def start_all(self) -> None:
         """Start the engines, then the services, each group at once; returns when all are ready. Raises StartFailed."""
         for names, build in ((self.site.engines, engine), (self.site.services, service)):
-            await self._start_new(build(self.site, name) for name in names)
+            await self._start_new(build(self.site, part) for name in names for part in self.site.parts(name))
 
     async def start(self, name: str, env: Mapping[str, str] | None = None) -> None:
         """Start a process that was stopped or killed, on its old port; returns when ready. Raises StartFailed.
 
         `env` adds to its environment, from now on.
         """
-        child = self.children[name]
-        self._report(name, "starting", "")
-        child.start(env)
-        seconds = await child.wait_ready(START_SECONDS)
-        self._report(name, "ready", f"{seconds:.1f} s")
+        await all_or_none(self._start(self.children[part], env) for part in self.site.parts(name))
 
     async def stop(self, name: str) -> None:
         """Stop one process as a deployment would: SIGTERM, time to finish, SIGKILL if it takes too long."""
-        in_time = await self.children[name].stop(0.0 if self._hurry else None)
-        self._report(name, "stopped", "" if in_time else "did not stop in time, was killed")
+        await asyncio.gather(*(self._stop(self.children[part]) for part in self.site.parts(name)))
 
     async def restart(self, name: str, env: Mapping[str, str] | None = None) -> None:
         """Stop one process and start it again."""
@@ -156,20 +154,23 @@ class LocalStack:
 
     async def kill(self, name: str) -> None:
         """End one process with SIGKILL, at once; `start` brings it back."""
-        await self.children[name].kill()
+        await asyncio.gather(*(self.children[part].kill() for part in self.site.parts(name)))
 
     def pause(self, name: str) -> None:
         """Freeze one process without ending it."""
-        self.children[name].pause()
+        for part in self.site.parts(name):
+            self.children[part].pause()
 
     def resume(self, name: str) -> None:
         """Let a frozen process go on."""
-        self.children[name].resume()
+        for part in self.site.parts(name):
+            self.children[part].resume()
 
     async def stop_all(self) -> None:
         """Stop the services, then what they lean on. Can be repeated."""
         for names in (self.site.services, self.site.engines):
-            running = [name for name in names if self.pid(name) is not None]
+            parts = (part for name in names for part in self.site.parts(name))
+            running = [part for part in parts if self.pid(part) is not None]
             for name in running:
                 self._report(name, "stopping", "")
             await asyncio.gather(*(self.stop(name) for name in running))
@@ -181,6 +182,16 @@ class LocalStack:
 
     def _child(self, program: Program) -> Child:
         return Child(program, self.site.log(program.name))
+
+    async def _start(self, child: Child, env: Mapping[str, str] | None) -> None:
+        self._report(child.name, "starting", "")
+        child.start(env)
+        seconds = await child.wait_ready(START_SECONDS)
+        self._report(child.name, "ready", f"{seconds:.1f} s")
+
+    async def _stop(self, child: Child) -> None:
+        in_time = await child.stop(0.0 if self._hurry else None)
+        self._report(child.name, "stopped", "" if in_time else "did not stop in time, was killed")
 
     async def _start_new(self, programs: Iterable[Program]) -> None:
         new = {program.name: self._child(program) for program in programs}

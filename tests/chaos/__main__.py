@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 
 from deploy.local.processes import StartFailed
-from deploy.local.site import REPOSITORY, SERVICES, EngineMissing
+from deploy.local.site import REPOSITORY, SERVICES, EngineMissing, parts
 from tests.chaos import disk, skew
 from tests.chaos.checker import Verdict, check
 from tests.chaos.display import Display
 from tests.chaos.evidence import Evidence
-from tests.chaos.plan import REAL, Plan, make_plan
+from tests.chaos.plan import REAL, Plan, make_plan, on_brokers
 from tests.chaos.provocations import PROVOCATIONS
 from tests.chaos.run import QUIET_SECONDS, run
 from tests.chaos.sabotage import SABOTAGES
@@ -65,6 +65,7 @@ async def _run(display: Display, options: argparse.Namespace, seed: int) -> int:
     real = os.environ.get("REAL_ENGINES", "").split()
     frozen = tuple(name for engine in real for name in REAL.get(engine, ()))
     plan = make_plan(seed, options.seconds, fillable=missing is None, freezable=frozen)
+    plan = on_brokers(plan, parts("kafka", os.environ))
     display.say(f"real engines: {', '.join(real) or 'none'}")
     display.say(f"seed {seed}: {len(plan.asks)} requests, {len(plan.disruptions)} disruptions in {plan.seconds:.0f} s")
     if missing:

@@ -1,5 +1,6 @@
 """The stack under test: everything behind proxies, second replicas of some services, short leases."""
 
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -9,7 +10,7 @@ from typing import Self
 
 from deploy.local.ports import free_ports
 from deploy.local.processes import Child, Program
-from deploy.local.site import ENGINE_VARIABLES, PREFERRED_PORTS, SERVICES
+from deploy.local.site import BROKER_PORTS, ENGINE_VARIABLES, PREFERRED_PORTS, SERVICES, parts
 from deploy.local.stack import LocalStack
 from tests.chaos.plan import PROXIED, REPLICAS
 from tests.chaos.proxy import Proxy
@@ -132,8 +133,9 @@ class Arena:
     """
 
     def __init__(self, folder: Path, without: str | None, clocks: Clocks, *, pairs: bool = False) -> None:
-        own = free_ports((*PREFERRED_PORTS, *(PAIRS if pairs else REPLICAS)))
-        front = free_ports(_CALLED_BY_ADDRESS if pairs else PROXIED)
+        own = free_ports((*PREFERRED_PORTS, *BROKER_PORTS, *(PAIRS if pairs else REPLICAS)))
+        proxied = _CALLED_BY_ADDRESS if pairs else PROXIED
+        front = free_ports(part for name in proxied for part in parts(name, os.environ))
         self.proxies = {
             name: Proxy(port, *(own[one] for one in (name, f"{name}-2") if one in own)) for name, port in front.items()
         }

@@ -1,8 +1,9 @@
 """The timetable of a run: who asks for what, and what is broken when. Pure: the same seed gives the same plan."""
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from tests.chaos import faults
@@ -18,7 +19,7 @@ SERVICES = ("gateway", "generator", "media", "notifier")
 REPLICAS = ("generator-2", "media-2")
 DATABASES = ("gateway-db", "generator-db", "media-db", "notifier-db")
 ENGINES = ("kafka", *DATABASES, "s3", "workflow")
-REAL = {"kafka": ("kafka",), "s3": ("s3",), "mongo": DATABASES}
+REAL = {"kafka": ("kafka",), "kafka3": ("kafka",), "s3": ("s3",), "mongo": DATABASES}
 """What is run by each of the real engines that there are."""
 PROXIED = ("gateway", "notifier", *ENGINES)
 
@@ -112,6 +113,13 @@ def make_plan(seed: int, seconds: float, *, fillable: bool = False, freezable: t
     reports = tuple(_reports(_Draw(random.Random(f"{seed}/reports")), seed, seconds))  # noqa: S311
     harms = _disruptions(_Draw(random.Random(f"{seed}/disruptions"), fillable, freezable), seconds)  # noqa: S311
     return Plan(seed, seconds, asks, wishes, reports, tuple(sorted(harms, key=lambda one: one.at)))
+
+
+def on_brokers(plan: Plan, brokers: Sequence[str]) -> Plan:
+    """Return the same plan for Kafka on these brokers: what happens to it happens to one of them, in turn."""
+    turns = itertools.cycle(brokers)
+    harms = (replace(one, target=next(turns)) if one.target == "kafka" else one for one in plan.disruptions)
+    return replace(plan, disruptions=tuple(harms))
 
 
 def _asks(draw: _Draw, seed: int, seconds: float) -> Iterator[Ask]:

@@ -1,13 +1,14 @@
 """Three brokers, one killed at a time while people work: nothing is lost, nothing happens twice, no service ends."""
 
+import os
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 import pytest_asyncio
 
-from deploy.local.real.kafka_cluster import BROKERS, ClusterStack
-from deploy.local.site import SERVICES, EngineMissing
+from deploy.local.site import BROKERS, ENGINE_VARIABLES, SERVICES, EngineMissing
+from deploy.local.stack import LocalStack
 from shared.contracts.topics import VIDEO_ASSETS, VIDEO_CALLBACKS, VIDEO_REQUESTS, VIDEO_WORKFLOWS
 from shared.delivery.offsets import Brokers
 from tests.asking import Asker, all_are_ready_and_told_once, asking
@@ -31,28 +32,29 @@ CONSUMERS_FIRST = ("notifier", "media", "generator", "gateway")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ClusterStack]:
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
+    folder, environ = tmp_path_factory.mktemp("cluster"), {**os.environ, "REAL_ENGINES": "kafka3"}
     try:
-        async with ClusterStack(tmp_path_factory.mktemp("cluster"), OVERRIDES) as stack:
+        async with LocalStack(folder, engines=ENGINE_VARIABLES, environ=environ, overrides=OVERRIDES) as stack:
             yield stack
     except EngineMissing as missing:
         pytest.skip(str(missing))
 
 
 @pytest.fixture
-async def engine(stack: ClusterStack) -> AsyncIterator[Engine]:
+async def engine(stack: LocalStack) -> AsyncIterator[Engine]:
     async with httpx.AsyncClient(base_url=stack.url("workflow"), timeout=10) as client:
         yield Engine(client)
 
 
 @pytest.fixture
-async def cluster(stack: ClusterStack) -> AsyncIterator[Cluster]:
+async def cluster(stack: LocalStack) -> AsyncIterator[Cluster]:
     async with Cluster.at(stack.url("kafka")) as cluster:
         yield cluster
 
 
 async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
-    stack: ClusterStack, cluster: Cluster, user: User, engine: Engine
+    stack: LocalStack, cluster: Cluster, user: User, engine: Engine
 ) -> None:
     assert all(len(one["replicas"]) == 3 for one in await cluster.partitions())
     assert (await cluster.own_settings("video.requests"))["min.insync.replicas"] == "2"
@@ -71,7 +73,7 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
 
 
 async def test_partitions_are_raised_while_people_work(
-    stack: ClusterStack, cluster: Cluster, user: User, engine: Engine
+    stack: LocalStack, cluster: Cluster, user: User, engine: Engine
 ) -> None:
     """Keys move to other partitions, so that events of one video may be handled side by side and out of order."""
     async with asking(user.client) as asker:
@@ -88,7 +90,7 @@ async def test_partitions_are_raised_while_people_work(
     assert any(end for place, end in ends.items() if place.partition >= VIDEO_REQUESTS.partitions), "no new one is used"
 
 
-async def _lose(stack: ClusterStack, cluster: Cluster, number: int, asker: Asker, user: User) -> None:
+async def _lose(stack: LocalStack, cluster: Cluster, number: int, asker: Asker, user: User) -> None:
     """Kill a broker in the midst of work, see that two are enough, and bring it back to where it was."""
     name = BROKERS[number - 1]
     await asker.one_more()
@@ -100,7 +102,7 @@ async def _lose(stack: ClusterStack, cluster: Cluster, number: int, asker: Asker
     await eventually(lambda: cluster.all_in_sync(3), f"{name} caught up", READY_SECONDS)
 
 
-async def _all_ready(stack: ClusterStack) -> bool:
+async def _all_ready(stack: LocalStack) -> bool:
     async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
         answers = [await client.get(f"{stack.url(name)}/health/ready") for name in SERVICES]
     return all(answer.status_code == 200 for answer in answers)

@@ -1,4 +1,4 @@
-"""Apache Kafka in KRaft mode: one broker that is its own controller, or one of several that are (kafka_cluster.py).
+"""Apache Kafka in KRaft mode: one broker that is its own controller, or one of three that are.
 
 Its jars lie under .cache/kafka, where `make test-engines` puts them; the Java on PATH runs it.
 """
@@ -78,5 +78,5 @@ def broker(site: Site, name: str, cluster: Sequence[str]) -> Program:
         folder=folder,
         url=site.address(name),
         check=partial(ready.kafka, site.address(name)),
-        grace_seconds=20,
+        grace_seconds=20 if len(cluster) == 1 else 2,  # the last of several has nobody to hand over to
     )

@@ -16,6 +16,7 @@ from minio import Minio
 from pymongo import AsyncMongoClient
 
 from deploy.local.ports import free_port
+from deploy.local.site import parts
 from deploy.local.stack import LocalStack
 
 CONTENT = Path(__file__).read_bytes()
@@ -106,6 +107,7 @@ async def proxy(listen: int, target: int) -> AsyncIterator[list[bytes]]:
         yield passed
 
 
+@pytest.mark.skipif(len(parts("kafka", os.environ)) > 1, reason="one proxy is for one broker; chaos has one for each")
 async def test_a_proxy_in_front_of_an_engine_sees_everything(tmp_path: Path) -> None:
     own = {"kafka": free_port(), "media-db": free_port()}
     front = {"kafka": free_port(), "media-db": free_port()}

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.chaos.plan import ENGINES, Plan, make_plan
+from tests.chaos.plan import ENGINES, Plan, make_plan, on_brokers
 from tests.chaos.provocations import PROVOCATIONS
 from tests.chaos.sabotage import SABOTAGES
 
@@ -34,6 +34,16 @@ def test_engines_are_frozen_only_where_they_are_named() -> None:
 
     assert frozen(make_plan(1, 3600)) == set()
     assert frozen(make_plan(1, 3600, freezable=("kafka", "s3"))) == {"kafka", "s3"}
+
+
+def test_what_happens_to_kafka_happens_to_one_broker_after_the_other() -> None:
+    plan = make_plan(1, 3600)
+    several = on_brokers(plan, ("kafka-1", "kafka-2"))
+    assert [one.at for one in several.disruptions] == [one.at for one in plan.disruptions]
+    hit = [one.target for one in several.disruptions if one.target.startswith("kafka")]
+    assert hit[:3] == ["kafka-1", "kafka-2", "kafka-1"]
+    assert len(hit) == sum(one.target == "kafka" for one in plan.disruptions)
+    assert on_brokers(plan, ("kafka",)) == plan
 
 
 def test_wishes_are_about_what_the_same_user_asked_for() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,8 @@ from deploy.local.credentials import Credentials
 from deploy.local.engines import engine
 from deploy.local.services import settings
 from deploy.local.site import (
+    BROKER_PORTS,
+    BROKERS,
     ENGINE_VARIABLES,
     PREFERRED_PORTS,
     SERVICES,
@@ -106,6 +109,16 @@ def test_a_real_broker_gets_what_an_embedded_one_lacks(site: Site) -> None:
     assert "KAFKA_IDEMPOTENCE" not in settings(with_environ(site, REAL_ENGINES="kafka s3"), "media")
 
 
+def test_a_cluster_is_known_by_all_its_brokers_and_has_topics_to_match(site: Site) -> None:
+    ports = {**PREFERRED_PORTS, **{name: 20_000 + number for number, name in enumerate(BROKER_PORTS)}}
+    cluster = replace(with_environ(site, REAL_ENGINES="kafka3 s3"), ports=ports)
+    assert (cluster.parts("kafka"), cluster.parts("s3")) == (BROKERS, ("s3",))
+    of_media = settings(cluster, "media")
+    assert of_media["KAFKA_BOOTSTRAP_SERVERS"] == "127.0.0.1:20000,127.0.0.1:20002,127.0.0.1:20004"
+    assert (of_media["KAFKA_REPLICATION_FACTOR"], of_media["KAFKA_MIN_INSYNC_REPLICAS"]) == ("3", "2")
+    assert "KAFKA_IDEMPOTENCE" not in of_media
+
+
 def test_a_real_engine_nobody_knows_is_not_passed_over(site: Site) -> None:
-    with pytest.raises(EngineMissing, match="kafka, mongo, s3; not kafak"):
+    with pytest.raises(EngineMissing, match="kafka, kafka3, mongo, s3; not kafak"):
         engine(with_environ(site, REAL_ENGINES="kafak"), "kafka")
