@@ -12,12 +12,18 @@ from typing import Any, Literal
 
 from shared.contracts.videos import FailureCode, VideoKind, VideoStatus, may_pass
 
+SAID = frozenset({FailureCode.WORKFLOW_FAILED, FailureCode.RESULT_INVALID})
+"""By the workflow itself, after which no result is taken."""
+
 FOREVER = 10**12
 """The order of a deleted video: above every attempt."""
 
 
 class Rank(IntEnum):
-    """How far an attempt is. Within one attempt only what ranks higher applies."""
+    """How far an attempt is. Within one attempt only what ranks higher applies.
+
+    SAID_WHY is of the history alone: a video that was given up and then said to have failed stays FAILED.
+    """
 
     REQUESTED = 10
     UNKNOWN = 30
@@ -25,6 +31,7 @@ class Rank(IntEnum):
     COMPLETED = 40
     TRANSFERRING = 50
     FAILED = 90
+    SAID_WHY = 91
     READY = 95
     CANCELLED = 99
 

@@ -1,6 +1,6 @@
 """How events become the user's view of a video and the workflow history. Repeats and late news change nothing."""
 
-from services.gateway.domain import Failure, Origin, Rank, Stage, order_of
+from services.gateway.domain import SAID, Failure, Origin, Rank, Stage, order_of
 from services.gateway.progress import Progress, ProgressBuffer
 from services.gateway.store.history import History
 from services.gateway.store.videos import Videos
@@ -58,9 +58,12 @@ class View:
             await self._videos.learn_result(event.video_id, event.attempt, event.video_url)
 
     async def workflow_failed(self, event: WorkflowFailed) -> None:
-        """Show why the workflow made no video."""
-        await self._enter_history(event, Rank.FAILED, "failed")
-        await self._fail(event, "workflow")
+        """Show why the workflow made no video, also where it says so only after it was given up."""
+        said = event.code in SAID
+        await self._enter_history(event, Rank.SAID_WHY if said else Rank.FAILED, "failed")
+        if not await self._fail(event, "workflow") and said:
+            failure = Failure(event.code, event.message, event.retryable, "workflow")
+            await self._videos.said_why(event.video_id, event.attempt, failure)
 
     async def transfer_started(self, event: TransferStarted) -> None:
         """Show that the file is being stored."""

@@ -16,6 +16,17 @@ from shared.contracts.naming import naming
 from shared.contracts.videos import FailureCode
 from shared.contracts.wire import iso
 
+# By the code, since the state may be another one by the time it is told again; and one attempt may fail of several,
+# one after the other: first nothing is heard, then the workflow says why.
+_FAILURES = {
+    FailureCode.CANCELLED: "cancelled",
+    FailureCode.RESULT_INVALID: "invalid",
+    FailureCode.WORKFLOW_UNREACHABLE: "given_up",
+    FailureCode.WORKFLOW_UNKNOWN: "given_up",
+    FailureCode.WORKFLOW_TIMEOUT: "given_up",
+    FailureCode.WORKFLOW_LOST: "given_up",
+}
+
 
 def announcement(attempt: Attempt) -> VideoEvent | None:
     """Return the event that tells others of the attempt's state, with the same id each time; None if none does."""
@@ -57,9 +68,8 @@ def _completed(attempt: Attempt) -> WorkflowCompleted:
 def _failed(attempt: Attempt) -> WorkflowFailed | None:
     if attempt.failure is None:
         return None
-    cancelled = attempt.failure.code is FailureCode.CANCELLED
     return WorkflowFailed(
-        **_changed(attempt, "cancelled" if cancelled else "failed"),
+        **_changed(attempt, _FAILURES.get(attempt.failure.code, "failed")),
         code=attempt.failure.code,
         message=attempt.failure.message,
         retryable=True,

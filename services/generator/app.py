@@ -135,7 +135,12 @@ def _lifespan(
 
 
 def _rules(settings: GeneratorSettings) -> Rules:
-    return Rules(settings.workflow_deadline, settings.workflow_estimate, settings.late_result)
+    return Rules(
+        deadline=settings.workflow_deadline,
+        deadline_most=settings.workflow_deadline_most,
+        estimate=settings.workflow_estimate,
+        late_result=settings.late_result,
+    )
 
 
 def _pace(settings: GeneratorSettings) -> Pace:

@@ -21,6 +21,7 @@ from shared.contracts.events import (
     WorkflowErrorReported,
     WorkflowProgressed,
 )
+from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease
 from shared.wiring.metrics import Metrics
 
@@ -114,11 +115,12 @@ class Callbacks:
         await self._attempts.discard(event, deleted=True)
 
     async def _running(self, event: Report) -> Attempt | None:
-        """Return the one attempt that runs as the reported execution; several (of several engines) are none."""
+        """Return the one attempt that runs, or lately ran, as the reported execution; several are none."""
         known = execution_id(event.execution_id)
         if known is None:
             return None
-        found = await self._attempts.living_with_execution(known)
+        lately = utc_now() - self._lifecycle.rules.deadline_most
+        found = await self._attempts.with_execution(known, lately)
         workflow = getattr(event, "workflow", None)
         if len(found) > 1 and workflow:
             found = [attempt for attempt in found if attempt.kind == workflow]

@@ -133,15 +133,15 @@ _TABLE: dict[State, dict[Happening, Verdict]] = {
         _H.FAILURE: _REPEAT,
         _H.CANCEL: _to(_S.CANCELLED, told=False),
     },
-    # Failed because nothing was heard: a result may still come and is then taken.
+    # Failed because nothing was heard: a result may still come and is then taken, a failure then says why.
     _S.GIVEN_UP: _OVER
     | {
         _H.DEADLINE: _REPEAT,
         _H.LOST: _REPEAT,
         _H.BROKE: _REPEAT,
         _H.RESULT: _ADOPTED,
-        _H.EMPTY_RESULT: _to(_S.FAILED, told=False),
-        _H.FAILURE: _to(_S.FAILED, told=False),
+        _H.EMPTY_RESULT: _to(_S.FAILED, _F.RESULT_INVALID),
+        _H.FAILURE: _to(_S.FAILED, _F.WORKFLOW_FAILED),
         _H.CANCEL: _to(_S.CANCELLED, told=False),
         _H.SUPERSEDE: _to(_S.SUPERSEDED, told=False),
     },

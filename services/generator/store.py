@@ -79,10 +79,15 @@ class Attempts:
             attempts=tuple(sorted(attempts, key=lambda attempt: attempt.attempt)),
         )
 
-    async def living_with_execution(self, execution_id: str) -> list[Attempt]:
-        """Return the attempts that run as `execution_id` and have not ended; two engines may use the same id."""
-        found = await self._collection.find({"executionId": execution_id}).to_list()
-        return [attempt for attempt in map(Attempt.model_validate, found) if attempt.state in LIVING]
+    async def with_execution(self, execution_id: str, called_since: datetime) -> list[Attempt]:
+        """Return the attempts that run as `execution_id`; where none does, the ended ones of it called since then.
+
+        Two engines may use the same id, and one uses it again when its database is made anew.
+        """
+        documents = await self._collection.find({"executionId": execution_id}).to_list()
+        found = [Attempt.model_validate(document) for document in documents]
+        living = [attempt for attempt in found if attempt.state in LIVING]
+        return living or [attempt for attempt in found if attempt.called_at and attempt.called_at >= called_since]
 
     async def known_to_run_as(self, kind: Kind, called_since: datetime, ids: list[str]) -> set[str]:
         """Return those of these executions that attempts of this kind run as which were called since then."""

@@ -29,6 +29,7 @@ class Rules:
     """What may be chosen about attempts."""
 
     deadline: timedelta
+    deadline_most: timedelta
     estimate: timedelta
     late_result: LateResult
 

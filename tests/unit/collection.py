@@ -40,6 +40,7 @@ _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "$ne": lambda value, wanted: not _is(value, wanted),
     "$exists": lambda value, wanted: (value is not _MISSING) == wanted,
     "$in": lambda value, wanted: any(_is(value, one) for one in wanted),
+    "$nin": lambda value, wanted: not any(_is(value, one) for one in wanted),
 }
 
 

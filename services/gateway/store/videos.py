@@ -14,6 +14,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.gateway.domain import (
     FOREVER,
+    SAID,
     Accepted,
     Failure,
     Rank,
@@ -170,6 +171,13 @@ class Videos:
         adopting = {"_id": video_id, "order": order_of(attempt, Rank.FAILED), "error.origin": "workflow"}
         update = {"$set": {"stage": Stage.FAILED, "error": error_of(failure), "updatedAt": utc_now()}}
         return bool((await self._collection.update_one(adopting, update)).modified_count)
+
+    async def said_why(self, video_id: str, attempt: int, failure: Failure) -> None:
+        """Show why the workflow itself says that it failed, where it had been given up because nothing was heard."""
+        failed = {"_id": video_id, "order": order_of(attempt, Rank.FAILED)}
+        unheard = {"error.origin": "workflow", "error.code": {"$nin": [*SAID]}}
+        update = {"$set": {"error": error_of(failure), "updatedAt": utc_now()}}
+        await self._collection.update_one({**failed, **unheard}, update)
 
     async def learn_result(self, video_id: str, attempt: int, url: str) -> None:
         """Note where a file may be fetched (again), although the view is further than that already, but not ready."""

@@ -35,33 +35,44 @@ def judged(evidence: Evidence) -> Iterator[Violation]:
 
 
 def effective(evidence: Evidence) -> Iterator[Violation]:
-    """A result that was accepted counts, unless its attempt had ended otherwise by its owner or the workflow itself."""
+    """What was accepted counts, unless its attempt had ended otherwise by its owner or the workflow itself.
+
+    An error may be in quarantine instead: it need not name its video.
+    """
     attempts = evidence.attempts()
+    quarantined = {one["_id"] for one in evidence.stored.receipts if one.get("outcome") == "quarantined"}
     for run in evidence.stored.executions:
-        delivered = {sent["purpose"] for sent in run.get("callbacks", []) if any(map(_taken, sent["tries"]))}
+        delivered = {purpose for purpose, _ in _promised(run)}
+        counting = {purpose for purpose, receipt in _promised(run) if purpose != "error" or receipt not in quarantined}
         attempt = attempts.get((run.get("videoId") or "", run.get("attempt") or 0))
-        if "complete" not in delivered:
+        if not counting:
             continue
         if attempt is None:
             yield Violation("callbacks.effective", str(run.get("videoId")), f"nobody knows execution {run['id']}")
         elif attempt["state"] == "given_up" or (attempt["state"] == "failed" and "error" not in delivered):
-            what = f"the result of execution {run['id']} was accepted, and its attempt is {attempt['state']}"
+            named = " and ".join(sorted(counting))
+            what = f"{named} of execution {run['id']} was accepted, and its attempt is {attempt['state']}"
             yield Violation("callbacks.effective", attempt["videoId"], what)
 
 
 def _accepted(evidence: Evidence) -> Iterator[tuple[str, str]]:
     """Yield (receiptId, what it is about) of every webhook that somebody was promised."""
     for run in evidence.stored.executions:
-        for sent in run.get("callbacks", []):
-            if sent["purpose"] not in _STORED:
-                continue  # of progress only the first report is kept
-            for attempt in filter(_taken, sent["tries"]):
-                found = _RECEIPT.search(attempt.get("answer") or "")
-                if found:
-                    yield found[1], str(run.get("videoId"))
+        for _, receipt in _promised(run):
+            if receipt is not None:
+                yield receipt, str(run.get("videoId"))
     for call in evidence.calls("webhook"):
         if call["status"] == 202:
             yield call["data"]["receiptId"], json.dumps(call.get("name"))
+
+
+def _promised(run: Json) -> Iterator[tuple[str, str | None]]:
+    """Yield (purpose, receiptId if it was heard) of what the run reported with success; of progress not all is kept."""
+    for sent in run.get("callbacks", []):
+        for attempt in filter(_taken, sent["tries"]):
+            found = _RECEIPT.search(attempt.get("answer") or "")
+            if sent["purpose"] in _STORED:
+                yield sent["purpose"], found[1] if found else None
 
 
 def _taken(attempt: Json) -> bool:

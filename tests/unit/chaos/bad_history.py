@@ -96,6 +96,15 @@ def run(number: str = "1", **more: Any) -> Json:
     return {"id": number, "videoId": VIDEO, "attempt": 1, "status": "success", "callbacks": sent, **more}
 
 
+def broken(outcome: str) -> Evidence:
+    """Return the evidence of a run whose error was accepted, came to `outcome`, and whose attempt was given up."""
+    tried = {"status": 202, "answer": '{"data":{"receiptId":"r2","matched":true}}'}
+    receipt = {"_id": "r2", "videoId": None, "executionId": "1", "purpose": "error", "outcome": outcome}
+    attempt = {"_id": f"{VIDEO}:1", "videoId": VIDEO, "attempt": 1, "state": "given_up"}
+    sent = [{"purpose": "error", "tries": [tried]}]
+    return with_stored(executions=[run(callbacks=sent)], receipts=[receipt], workflows=[attempt])
+
+
 def with_history(*entries: Json) -> Evidence:
     """Return the good evidence with these entries in the history's place."""
     return Evidence(list(entries), good().stored)

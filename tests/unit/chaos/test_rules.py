@@ -13,6 +13,7 @@ from tests.unit.chaos.bad_history import (
     VIDEO,
     Json,
     asked,
+    broken,
     call,
     changed,
     frame,
@@ -76,6 +77,7 @@ def test_a_good_history_breaks_nothing() -> None:
         pytest.param(callbacks.effective, changed("workflows", state="given_up"), id="result-without-effect"),
         pytest.param(callbacks.effective, changed("workflows", state="failed"), id="failed-after-a-result"),
         pytest.param(callbacks.effective, with_stored(workflows=[]), id="result-of-nobody"),
+        pytest.param(callbacks.effective, broken("applied"), id="error-without-effect"),
         pytest.param(objects.recorded, with_stored(objects={KEY: 10, "videos/ana/4.mp4": 9}), id="orphan"),
         pytest.param(objects.recorded, changed("assets", state="deleted"), id="deleted-and-stored"),
         pytest.param(objects.stored, with_stored(objects={}), id="file-missing"),
@@ -168,6 +170,7 @@ def test_what_was_seen_is_judged(rule: Rule, evidence: Evidence) -> None:
             frame(NOTES[2], 3),
         ),
         case("complete-after-adoption", told.once, in_the_end([note(1, "error"), note(2, "complete")])),
+        pytest.param(callbacks.effective, broken("quarantined"), id="error-of-nobody-in-quarantine"),
         case("repeated-until-answered", answers.same, asked(None), asked(), asked()),
     ],
 )

@@ -41,7 +41,7 @@ class World:
         self.runs: list[str] = []
         self.topics = TopicsIn()
         self._attempts = Attempts(self.memory.collection, self.post, timedelta(minutes=1))
-        self._lifecycle = Lifecycle(self._attempts, Rules(DEADLINE, timedelta(minutes=15), late_result))
+        self._lifecycle = Lifecycle(self._attempts, Rules(DEADLINE, LAST_DEADLINE, timedelta(minutes=15), late_result))
         self._settling = Settling(self._attempts, self._lifecycle)
         self._held = Held(self.held_memory.collection, HELD_FOR, _nothing)
         self._callbacks = Callbacks(self._attempts, self._lifecycle, self._held, METRICS, self._send)

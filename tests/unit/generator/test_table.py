@@ -49,7 +49,7 @@ TABLE = {
     ),
     S.GIVEN_UP: (
         "late", "late", "late", "late", "late", "repeat", "repeat", "repeat", "late",
-        "adopted completed !", "failed", "failed", "cancelled", "superseded", "deleted",
+        "adopted completed !", INVALID, BROKEN, "cancelled", "superseded", "deleted",
     ),
     S.CANCELLED: (*["late"] * 12, "repeat", "late", "deleted"),
     S.SUPERSEDED: (*["late"] * 13, "repeat", "deleted"),
@@ -187,15 +187,18 @@ def test_each_announcement_has_an_id_of_its_own() -> None:
 
     failed = apply(attempt_in(S.STARTED), judge(S.STARTED, H.FAILURE), News(H.FAILURE), NOW)
     cancelled = apply(attempt_in(S.STARTED), judge(S.STARTED, H.CANCEL), News(H.CANCEL), NOW)
+    overdue = apply(attempt_in(S.STARTED), judge(S.STARTED, H.DEADLINE), News(H.DEADLINE), NOW)
+    names = ("unknown", "started", "completed", "adopted", "given_up", "failed", "cancelled")
     ids = [
         id_of(S.UNKNOWN),
         id_of(S.STARTED),
         id_of(S.COMPLETED),
         id_of(S.COMPLETED, adopted=True),
+        id_of(S.GIVEN_UP, failure=overdue.failure),
         id_of(S.FAILED, failure=failed.failure),
         id_of(S.CANCELLED, failure=cancelled.failure),
     ]
-    assert ids == [f"ann_1:1:{name}" for name in ("unknown", "started", "completed", "adopted", "failed", "cancelled")]
+    assert ids == [f"ann_1:1:{name}" for name in names]
 
 
 @pytest.mark.parametrize("happening", [H.PROGRESS, H.RESULT, H.EMPTY_RESULT, H.FAILURE])

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from services.generator.asking import Said, Told
 from services.generator.attempt import State
+from services.generator.domain import Happening
+from services.generator.n8n import Answer
 from shared.contracts.events import (
     CompletionReported,
     Event,
@@ -11,8 +14,9 @@ from shared.contracts.events import (
     VideoRequested,
     VideoRetryRequested,
     WorkflowErrorReported,
+    WorkflowNoted,
 )
-from tests.unit.generator.attempts_world import LONG, USER, VIDEO, World
+from tests.unit.generator.attempts_world import LAST_DEADLINE, LONG, USER, VIDEO, World
 from tests.unit.turns import Run
 
 WHAT: dict[str, Any] = {"kind": "create", "request_id": "r", "title": "Rates", "email": "a@example.com", "fields": {}}
@@ -71,3 +75,60 @@ def test_what_is_settled_is_not_said_to_be_held_when_it_comes_again() -> None:
     look_again(world)
     hear(world, report)
     assert world.judged("receipt") == ["held", "applied", "repeat"]
+
+
+READY = CompletionReported(
+    id="r", receipt_id="r", video_id=VIDEO, attempt=1, status="ready", video_url="https://files.example.com/a.mp4"
+)
+BROKE = WorkflowErrorReported(id="receipt", receipt_id="receipt", error_message="it broke", execution_id="7")
+
+
+def called(world: World, *attempts: int) -> None:
+    for number in attempts:
+        lease = world.memory.claim(f"{VIDEO}:{number}")
+        assert lease is not None
+        Run(world.work(lease, Answer(Happening.TAKEN, "status 200", "7"), Told(Said.NOTHING))).finish()
+
+
+def lasting_notes(world: World) -> list[str]:
+    return [event.code for event in world.post.taken() if isinstance(event, WorkflowNoted) and event.lasting]
+
+
+def test_a_failure_that_names_only_its_execution_is_heard_of_after_the_end() -> None:
+    world = World()
+    hear(world, FIRST)
+    called(world, 1)
+    hear(world, READY, BROKE)
+    assert world.judged("receipt") == ["contradiction"]
+    assert lasting_notes(world) == ["report.contradiction"]
+
+
+def test_a_failure_of_an_execution_is_for_the_attempt_that_runs_so() -> None:
+    world = World()
+    hear(world, FIRST)
+    called(world, 1)
+    hear(world, RETRY)
+    called(world, 2)
+    hear(world, BROKE)
+    assert [world.attempts[number].state for number in (1, 2)] == [State.SUPERSEDED, State.FAILED]
+
+
+def test_a_failure_that_two_ended_attempts_may_mean_is_held() -> None:
+    world = World()
+    hear(world, FIRST)
+    called(world, 1)
+    hear(world, RETRY)
+    called(world, 2)
+    hear(world, cancelled(2), BROKE)
+    assert world.judged("receipt") == ["held"]
+
+
+def test_a_failure_is_not_for_an_attempt_of_long_ago() -> None:
+    """Executions count from 1 again where n8n's database is made anew."""
+    world = World()
+    hear(world, FIRST)
+    called(world, 1)
+    hear(world, READY)
+    world.age(LAST_DEADLINE)
+    hear(world, BROKE)
+    assert world.judged("receipt") == ["held"]
