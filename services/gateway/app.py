@@ -113,7 +113,7 @@ def build(settings: GatewaySettings) -> Gateway:
     studio.mount(app)
     serve_asyncapi(app, runtime.consumers, "gateway", PUBLISHED)
     _add_middleware(app, settings)
-    quarantine = Quarantine(parts.store.receipts, parts.store.videos)
+    quarantine = Quarantine(parts.store.receipts, parts.store.videos, parts.store.history)
     add_callback_refusals(serve_admin(app, settings, runtime, callbacks_admin.router(quarantine)))
     return Gateway(app, runtime, parts.notifier)
 

@@ -1,21 +1,20 @@
 """The judgement of callbacks: whom they are about, what they mean, and the keeping of those that match nothing yet."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from services.generator.attempt import Attempt, attempt_id
 from services.generator.domain import Happening, News, Outcome, execution_id
 from services.generator.held import Held
+from services.generator.judgement import Report, judgement
 from services.generator.messages import plain
 from services.generator.notes import of_report
 from services.generator.store import Attempts, Video
 from services.generator.unwanted import DELETED, discarded, unwanted_key
 from services.generator.workflow import Lifecycle
-from shared.access.callback_urls import Purpose
 from shared.contracts.events import (
     CallbackJudged,
-    CompletionReported,
     Event,
     ProgressReported,
     WorkflowErrorReported,
@@ -24,8 +23,6 @@ from shared.contracts.events import (
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease
 from shared.wiring.metrics import Metrics
-
-Report = CompletionReported | WorkflowErrorReported
 
 log = structlog.get_logger(__name__)
 
@@ -48,19 +45,24 @@ class Callbacks:
         self._send = send
 
     async def report(self, event: Report) -> None:
-        """Judge a completion or an error; keep it where nobody knows yet whom it is about."""
-        if not await self._judge(event):
-            state = await self._held.hold(event)
-            await self._tell(event, Outcome.REPEAT if state == "settled" else state)
+        """Judge a completion or an error; keep it where nobody knows yet whom it is about.
+
+        One that is kept is for `look_again` to judge: who passes it on again is told what came of that until now.
+        """
+        known = await self._held.judged(event)
+        if known is not None:
+            await self._send(known)
+        elif await self._judge(event) is None:
+            await self._held.hold(event)
+            await self._tell(event, "held")
 
     async def look_again(self, lease: Lease) -> None:
         """Judge a callback that was held, or hold it longer, or give it up when its time is over."""
         event = self._held.event(lease)
-        if await self._judge(event):
-            await self._held.settle(lease)
-        elif await self._held.keep(lease):
-            return
-        else:
+        judged = await self._judge(event)
+        if judged is not None:
+            await self._held.settle(lease, judged)
+        elif not await self._held.keep(lease):
             await self._tell(event, "quarantined")
 
     async def progress(self, event: ProgressReported) -> None:
@@ -77,21 +79,20 @@ class Callbacks:
         if verdict.outcome in (Outcome.APPLIED, Outcome.PASSED_ON):
             await self._send(_progressed(attempt, event))
 
-    async def _judge(self, event: Report) -> bool:
-        """Return whether the callback has found its attempt, or none will ever want it."""
+    async def _judge(self, event: Report) -> CallbackJudged | None:
+        """Return what was said where the callback has found its attempt, or none will ever want it."""
         news = _news(event)
         if event.video_id:
             video = await self._attempts.of_video(event.video_id)
             if video.deleted:
                 await self._discard_for_deleted(video, event.attempt, news)
-                await self._tell(event, Outcome.LATE)
-                return True
+                return await self._tell(event, Outcome.LATE)
             attempt = video.reported(event.attempt, execution_id(event.execution_id))
         else:
             attempt = await self._running(event)
         concluded = await self._lifecycle.happen(attempt.id, news) if attempt is not None else None
         if concluded is None:
-            return False
+            return None
         verdict, after = concluded
         key = unwanted_key(verdict.outcome, after, news)
         if key is not None:
@@ -100,8 +101,7 @@ class Callbacks:
         if note is not None:
             await self._attempts.note(after, note)
         await self._learned(news)
-        await self._tell(event, verdict.outcome, after)
-        return True
+        return await self._tell(event, verdict.outcome, after)
 
     async def _discard_for_deleted(self, video: Video, number: int | None, news: News) -> None:
         if news.s3_key is None:
@@ -130,29 +130,15 @@ class Callbacks:
         if news.execution_id:
             await self._held.look_at(news.execution_id)
 
-    async def _tell(self, event: Report | ProgressReported, outcome: str, attempt: Attempt | None = None) -> None:
+    async def _tell(
+        self, event: Report | ProgressReported, outcome: str, attempt: Attempt | None = None
+    ) -> CallbackJudged:
         """Count what came of a callback, and say so: until then it is passed on again and again."""
-        purpose = _PURPOSES[type(event)]
-        self._metrics.callbacks.labels(purpose=purpose, outcome=outcome).inc()
-        if event.receipt_id is None:
-            return
-        await self._send(
-            CallbackJudged(
-                id=f"{event.id}:judged:{outcome}",
-                receipt_id=event.receipt_id,
-                purpose=purpose,
-                outcome=outcome,
-                video_id=attempt.video_id if attempt else event.video_id,
-                attempt=attempt.attempt if attempt else event.attempt,
-            )
-        )
-
-
-_PURPOSES: Mapping[type[Event], Purpose] = {
-    CompletionReported: "complete",
-    WorkflowErrorReported: "error",
-    ProgressReported: "progress",
-}
+        judged = judgement(event, outcome, attempt)
+        self._metrics.callbacks.labels(purpose=judged.purpose, outcome=outcome).inc()
+        if judged.receipt_id:
+            await self._send(judged)
+        return judged
 
 
 def _news(event: Report) -> News:

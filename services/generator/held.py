@@ -8,7 +8,8 @@ import structlog
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from shared.contracts.events import CompletionReported, WorkflowErrorReported, read_kept
+from services.generator.judgement import Report, judgement
+from shared.contracts.events import CallbackJudged, CompletionReported, WorkflowErrorReported, read_kept
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease, backoff, new_job
 from shared.delivery.outbox import EPOCH, FAR, Document
@@ -19,7 +20,10 @@ QUARANTINED_KEPT = timedelta(days=90)
 
 log = structlog.get_logger(__name__)
 
-_REPORTS: Mapping[str, type[CompletionReported | WorkflowErrorReported]] = {
+_SAID = {"settled": "repeat"}
+"""What is said of a state where the judgement was not kept (by a former release); of others their own name."""
+
+_REPORTS: Mapping[str, type[Report]] = {
     report.__name__: report for report in (CompletionReported, WorkflowErrorReported)
 }
 
@@ -37,11 +41,18 @@ class Held:
         await self._collection.create_index("executionId", sparse=True)
         await self._collection.create_index("removeAt", expireAfterSeconds=0)
 
-    async def hold(self, event: CompletionReported | WorkflowErrorReported) -> str:
-        """Keep `event` and look at it again at once: what it is about may have become known in between.
+    async def judged(self, event: Report) -> CallbackJudged | None:
+        """Return what is to be said of `event` where it was held before, None where it was not."""
+        known = await self._collection.find_one({"_id": event.id}, {"state": 1, "judgement": 1})
+        if known is None:
+            return None
+        if "judgement" in known:
+            return read_kept(CallbackJudged, known["judgement"])
+        state = str(known["state"])
+        return judgement(event, _SAID.get(state, state))
 
-        Return its state: what comes again may have been settled or quarantined long ago, and is not held anew.
-        """
+    async def hold(self, event: Report) -> None:
+        """Keep `event` and look at it again at once: what it is about may have become known in between."""
         now = utc_now()
         # The event as text: what a workflow says of its file may hold numbers and names that no database takes.
         document: dict[str, Any] = {
@@ -58,11 +69,9 @@ class Held:
         try:
             await self._collection.insert_one(document)
         except DuplicateKeyError:
-            known = await self._collection.find_one({"_id": event.id}, {"state": 1})
-            return str(known["state"]) if known else "held"
+            return  # another process was as quick, and will say what comes of it
         log.info("callback.held", receipt=event.receipt_id, execution=event.execution_id, video=event.video_id)
         self._wake()
-        return "held"
 
     async def look_at(self, execution_id: str) -> None:
         """Look now at what is held for an execution that has just become known."""
@@ -70,13 +79,14 @@ class Held:
         if (await self._collection.update_many(waiting, {"$set": {"job.dueAt": utc_now()}})).matched_count:
             self._wake()
 
-    def event(self, lease: Lease) -> CompletionReported | WorkflowErrorReported:
+    def event(self, lease: Lease) -> Report:
         """Return the callback that a job is about."""
         return read_kept(_REPORTS[lease.document["type"]], lease.document["event"])
 
-    async def settle(self, lease: Lease) -> None:
-        """Let the callback go: it was judged."""
-        await lease.finish({"$set": {"state": "settled", "removeAt": utc_now() + SETTLED_KEPT}})
+    async def settle(self, lease: Lease, judged: CallbackJudged) -> None:
+        """Let the callback go; what was said of it may be lost, so it is kept to be said again."""
+        said = judged.model_dump_json(by_alias=True)
+        await lease.finish({"$set": {"state": "settled", "judgement": said, "removeAt": utc_now() + SETTLED_KEPT}})
 
     async def keep(self, lease: Lease) -> bool:
         """Hold the callback longer; return False where its time was over and it went into quarantine."""

@@ -194,7 +194,7 @@ class Outbox:
         mine = {"_id": document_id, "relay": token}
         done: Document = {"$unset": {"outboxAt": "", "relay": "", "outbox": ""}}
         if self._keep is not None:
-            done["$set"] = {"expiresAt": utc_now() + self._keep}
+            done["$max"] = {"expiresAt": utc_now() + self._keep}  # an answer may have come already, and ask for longer
         if not (await self._collection.update_one({**mine, "outbox": {"$size": len(sent)}}, done)).modified_count:
             left = {"$pull": {"outbox": {"id": {"$in": sent}}}, "$unset": {"relay": ""}}
             await self._collection.update_one(mine, left)

@@ -22,7 +22,7 @@ MOST_LISTED = 1000
 
 
 class Attachment(BaseModel):
-    """Which video, and which attempt of it (the newest where none is named), a webhook is about."""
+    """Which video, and which attempt of it (where none is named the newest that was rendered), a webhook is about."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
@@ -83,5 +83,5 @@ _NOT_KEPT = ApiError(409, "CALLBACK_NOT_KEPT", "Progress reports can't be passed
 
 def _settled(error: CallbackSettledError) -> ApiError:
     why = f"its outcome is {error.outcome!r}" if error.outcome else "nothing has been said about it yet"
-    message = f"This webhook can't be changed so: {why}. Look at it again; only what is in quarantine is discarded."
+    message = f"This webhook can't be changed so: {why}. Look at it again; only what nobody could place is discarded."
     return ApiError(409, "CALLBACK_SETTLED", message)

@@ -51,6 +51,12 @@ class History:
         """Return whether some attempt is known to be this execution."""
         return await self._collection.find_one({"executionId": execution_id}, {"_id": 1}) is not None
 
+    async def last_rendered(self, video_id: str) -> int | None:
+        """Return the newest attempt of a video that a workflow is known to have worked on."""
+        of_video: Document = {"shelf": {"$gte": f"{video_id}:", "$lt": f"{video_id};"}}
+        found = await self._collection.find(of_video, {"attempt": 1, "shelf": 1}).sort("shelf", -1).limit(1).to_list()
+        return int(found[0]["attempt"]) if found else None
+
     async def page(self, user_id: str, before: str | None, limit: int) -> list[Document]:
         """Return up to `limit` entries of this user, newest video first, older than position `before`."""
         shelf = {"shelf": shelf_of(user_id, before)}

@@ -8,6 +8,7 @@ from typing import Any
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
+from services.gateway.outcomes import is_answer, replaceable_by
 from shared.contracts.events import BY_TYPE, Event, read_kept
 from shared.contracts.wire import utc_now
 from shared.delivery.inserting import insert_through
@@ -16,7 +17,6 @@ from shared.delivery.outbox import Document, Outbox
 from shared.wiring.tracing import current_traceparent
 
 QUARANTINED_KEPT = timedelta(days=90)
-DECISIVE = ("applied", "adopted", "passed_on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +80,31 @@ class Receipts:
         await self._collection.create_index([("outcome", 1), ("receivedAt", -1)])
         await self._collection.create_index([("receivedAt", -1)])
 
-    async def judged(self, receipt_id: str, outcome: str) -> timedelta | None:
-        """Note what came of a webhook; it is not passed on again. What nobody could place is kept for people.
+    async def judged(self, receipt_id: str, outcome: str, report_id: str | None) -> timedelta | None:
+        """Note what came of a webhook, unless more was said before; once that is settled it is not passed on again.
+
+        `report_id` is the event that was judged, where that is known: what is said of one that another has replaced
+        since changes nothing. What nobody could place is kept for people.
 
         Return how long its sender's news waited for that, None where it had been judged before or is not kept.
         """
-        receipt = await self._collection.find_one({"_id": receipt_id}, {"receivedAt": 1, "judgedAt": 1, "outcome": 1})
+        receipt = await self._collection.find_one({"_id": receipt_id}, {"receivedAt": 1, "judgedAt": 1})
         now = utc_now()
         known: Document = {"outcome": outcome, "judgedAt": now}
-        before = receipt.get("outcome") if receipt else None
-        if before in DECISIVE or (before and outcome == "held"):
-            known["outcome"] = before  # that it came again says nothing about what it did; held is no conclusion
         if outcome == "quarantined":
             known["expiresAt"] = now + QUARANTINED_KEPT
-        await self._collection.update_one({"_id": receipt_id}, {"$set": known, "$unset": {"job": ""}})
-        return now - receipt["receivedAt"] if receipt and "judgedAt" not in receipt else None
+        update = {"$set": known, "$unset": {"job": ""}} if is_answer(outcome) else {"$set": known}
+        less_settled: Document = {"_id": receipt_id, "outcome": {"$in": list(replaceable_by(outcome))}}
+        if report_id is not None:
+            less_settled["passedOn.id"] = {"$in": [report_id, None]}  # former releases kept no id
+        changed = await self._collection.update_one(less_settled, update)
+        news = receipt is not None and "judgedAt" not in receipt and changed.modified_count
+        return now - receipt["receivedAt"] if receipt and news else None
+
+    async def ask_about_held(self) -> None:
+        """Ask on about what a former release left when it was held."""
+        left: Document = {"outcome": "held", "job": {"$exists": False}}
+        await self._collection.update_many(left, {"$set": {"job": new_job("reannounce")}})
 
     async def find(self, receipt_id: str) -> Document | None:
         """Return a receipt's document."""
@@ -126,7 +136,7 @@ class Receipts:
 
     def _waiting(self, event: Event) -> Document:
         # As text: what a workflow says of its file may hold numbers and names that no database takes.
-        passed_on = {"type": type(event).__name__, "event": event.model_dump_json(by_alias=True)}
+        passed_on = {"type": type(event).__name__, "id": event.id, "event": event.model_dump_json(by_alias=True)}
         job = new_job("reannounce", due_at=utc_now() + self._patience)
         return {"passedOn": passed_on, "job": job, "traceparent": current_traceparent()}
 

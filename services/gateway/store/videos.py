@@ -18,6 +18,7 @@ from services.gateway.domain import (
     Accepted,
     Failure,
     Rank,
+    Restart,
     Stage,
     Video,
     VideoRequest,
@@ -56,11 +57,12 @@ class KeyTakenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Whose video it is, its newest attempt, and whether a workflow makes it."""
+    """Whose video it is, its newest attempt and where that one started, and whether a workflow makes it."""
 
     user_id: str
     attempt: int
     rendered: bool
+    restart: Restart | None = None
 
 
 _TAKEN: dict[str, type[Exception]] = {"_id": IdTakenError, "slot": SlotTakenError, "key": KeyTakenError}
@@ -125,11 +127,11 @@ class Videos:
 
     async def known(self, video_id: str) -> Known | None:
         """Return what is known of a video; None where nobody has it or it was deleted."""
-        fields = {"userId": 1, "attempt": 1, "kind": 1, "order": 1}
+        fields = {"userId": 1, "attempt": 1, "kind": 1, "order": 1, "restart": 1}
         document = await self._collection.find_one({"_id": video_id}, fields)
         if document is None or document["order"] >= FOREVER:
             return None
-        return Known(document["userId"], document["attempt"], document["kind"] != "import")
+        return Known(document["userId"], document["attempt"], document["kind"] != "import", document.get("restart"))
 
     async def page(self, user_id: str, status: VideoStatus | None, before: str | None, limit: int) -> list[Video]:
         """Return up to `limit` videos of this user, newest first, older than position `before`."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, Literal, get_args
 
+from services.gateway.outcomes import Settled, of
 from shared.contracts.events import Level
 
 Service = Literal["gateway", "generator", "media", "notifier"]
@@ -71,7 +72,7 @@ _JUDGEMENTS = {
 }
 
 
-UNSETTLED = frozenset({"held", "quarantined", "unknown_attempt"})
+UNSETTLED = frozenset(of(Settled.HELD, Settled.UNPLACED))
 """Outcomes that another one may follow: the video becomes known, or a person says which one is meant."""
 
 

@@ -9,7 +9,7 @@ import structlog
 
 from services.gateway.store.history import History
 from services.gateway.store.receipts import Receipt, Receipts, ReceiptTakenError
-from services.gateway.store.videos import Videos
+from services.gateway.store.videos import Known, Videos
 from shared.access.callback_urls import Purpose
 from shared.contracts.events import CallbackJudged, CompletionReported, Event, WorkflowErrorReported, event_id
 from shared.wiring.metrics import Metrics
@@ -83,7 +83,7 @@ class Callbacks:
 
     async def judged(self, event: CallbackJudged) -> None:
         """Note what the generator says came of a webhook."""
-        waited = await self._receipts.judged(event.receipt_id, event.outcome)
+        waited = await self._receipts.judged(event.receipt_id, event.outcome, event.report_id)
         if waited is not None:
             self._metrics.callback_seconds.labels(purpose=event.purpose).observe(max(0.0, waited.total_seconds()))
 
@@ -99,6 +99,7 @@ class Callbacks:
         except ReceiptTakenError as taken:
             if taken.body_hash == webhook.body_hash:
                 self._count(webhook, "repeated")
+                _warn_of_repeat(webhook, known)
                 return Received(receipt_id_of(*said), taken.matched)
         # A key that its sender uses for different news must not make us lose any.
         log.warning("webhook.key_reused", purpose=webhook.purpose, video_id=webhook.video_id)
@@ -121,6 +122,12 @@ class Callbacks:
 
     def _count(self, webhook: Webhook, outcome: str) -> None:
         self._metrics.webhooks.labels(purpose=webhook.purpose, outcome=outcome).inc()
+
+
+def _warn_of_repeat(webhook: Webhook, known: Known | None) -> None:
+    """Say that a key which is the same for every attempt hides what is reported about the later ones."""
+    if webhook.key is not None and webhook.attempt is None and known is not None and known.attempt > 1:
+        log.warning("webhook.repeat_after_retry", purpose=webhook.purpose, video_id=webhook.video_id)
 
 
 def _completion(receipt_id: str, webhook: Webhook) -> CompletionReported:

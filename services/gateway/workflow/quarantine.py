@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 import structlog
 
+from services.gateway.outcomes import Settled, of
+from services.gateway.store.history import History
 from services.gateway.store.receipts import Receipts, passed_on
-from services.gateway.store.videos import Videos
+from services.gateway.store.videos import Known, Videos
 from shared.contracts.events import CompletionReported, WorkflowErrorReported
 from shared.contracts.wire import utc_now
 from shared.delivery.outbox import Document
@@ -15,15 +17,12 @@ from shared.delivery.outbox import Document
 State = Literal["unmatched", "held", "quarantined", "discarded", "all"]
 
 _OUTCOMES: Mapping[State, tuple[str, ...] | None] = {
-    "unmatched": ("held", "quarantined", "unknown_attempt"),
-    "held": ("held",),
+    "unmatched": of(Settled.HELD, Settled.UNPLACED),
+    "held": of(Settled.HELD),
     "quarantined": ("quarantined",),
     "discarded": ("discarded",),
     "all": None,
 }
-
-_CLOSABLE = ("quarantined", "unknown_attempt")
-_IN_EFFECT = ("applied", "adopted")
 
 log = structlog.get_logger(__name__)
 
@@ -74,9 +73,10 @@ class Callback:
 class Quarantine:
     """Every method but `listed` raises UnknownCallbackError."""
 
-    def __init__(self, receipts: Receipts, videos: Videos) -> None:
+    def __init__(self, receipts: Receipts, videos: Videos, history: History) -> None:
         self._receipts = receipts
         self._videos = videos
+        self._history = history
 
     async def listed(self, state: State, limit: int) -> list[Callback]:
         """Return the newest webhooks in `state`."""
@@ -90,7 +90,7 @@ class Quarantine:
         return Callback(document)
 
     async def attach(self, receipt_id: str, video_id: str, attempt: int | None) -> None:
-        """Have the webhook judged as one about `attempt` (the newest where None) of a video.
+        """Have the webhook judged as one about `attempt` (the newest that a workflow works on where None) of a video.
 
         Raises UnknownVideoError, NotRenderedError, CannotPassOnError, CallbackSettledError.
         """
@@ -100,7 +100,7 @@ class Quarantine:
             raise UnknownVideoError
         if not known.rendered:
             raise NotRenderedError
-        about = {"videoId": video_id, "attempt": attempt or known.attempt}
+        about = {"videoId": video_id, "attempt": attempt or await self._rendered(video_id, known)}
         await self._pass_on_again(receipt, about)
         log.info("callback.attached", receipt=receipt_id, video_id=video_id, attempt=about["attempt"])
 
@@ -110,19 +110,24 @@ class Quarantine:
         log.info("callback.replayed", receipt=receipt_id)
 
     async def discard(self, receipt_id: str) -> None:
-        """Close a webhook that is in quarantine. Raises CallbackSettledError."""
+        """Close a webhook that nobody could place. Raises CallbackSettledError."""
         receipt = (await self.find(receipt_id)).document
         outcome = receipt.get("outcome")
-        if outcome not in _CLOSABLE or not await self._receipts.discard(receipt):
+        if outcome not in of(Settled.UNPLACED) or not await self._receipts.discard(receipt):
             raise CallbackSettledError(outcome)
         log.info("callback.discarded", receipt=receipt_id)
 
+    async def _rendered(self, video_id: str, known: Known) -> int:
+        """Return the newest attempt that a workflow worked on: the generator knows of no other."""
+        rendered = await self._history.last_rendered(video_id) if known.restart == "transfer" else None
+        return rendered or known.attempt
+
     async def _pass_on_again(self, receipt: Document, about: Mapping[str, Any]) -> None:
-        if receipt.get("outcome") in _IN_EFFECT:
-            raise CallbackSettledError(receipt["outcome"])
         event = passed_on(receipt)
         if not isinstance(event, CompletionReported | WorkflowErrorReported):
             raise CannotPassOnError
+        if receipt.get("outcome") in of(Settled.IN_EFFECT):
+            raise CallbackSettledError(receipt["outcome"])
         # Judged already under its own id, it is a new event to those who keep what they could not place.
         news = {"id": f"{event.id}:again:{receipt.get('tries', 0) + 1}", "time": utc_now()}
         if about:

@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from services.gateway.domain import FOREVER, Stage, told_enough
+from services.gateway.outcomes import is_answer
 from services.gateway.store.receipts import passed_on
 from services.gateway.store.view_documents import to_video
 from services.gateway.workflow.asking import asked, deleted
@@ -83,6 +84,6 @@ def unanswered_video(document: Document) -> Sequence[Event]:
 
 
 def unanswered_receipt(document: Document) -> Sequence[Event]:
-    """Return the callback a webhook became, until the generator has said what came of it."""
-    event = None if "judgedAt" in document else passed_on(document)
+    """Return the callback a webhook became, until something came of it; `held` only says that it will."""
+    event = None if is_answer(document.get("outcome")) else passed_on(document)
     return () if event is None else (event,)

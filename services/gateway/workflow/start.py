@@ -16,8 +16,9 @@ class Start:
         self._logins = logins
 
     async def prepare(self) -> None:
-        """Make indexes, agree on the signing key, keep the demo account. Raises PyMongoError."""
+        """Make the database ready, agree on the signing key, keep the demo account. Raises PyMongoError."""
         await self._store.ensure_indexes()
+        await self._store.receipts.ask_about_held()
         await self._load_key()
         email, password = self._settings.demo_email, self._settings.demo_password
         if email and password:

@@ -15,6 +15,7 @@ class CallbackJudged(Event):
 
     `applied`, `adopted`, `passed_on`: it counted. `repeat`, `late`, `contradiction`: it changed nothing. `held`,
     `quarantined`, `unknown_attempt`: nobody knows (yet) what it is about. `video_id`, `attempt`: where they are known.
+    `report_id` is the event that was judged: a callback that people attach or replay is passed on as another one.
     """
 
     topic = topics.VIDEO_WORKFLOWS
@@ -23,6 +24,7 @@ class CallbackJudged(Event):
     outcome: str
     video_id: str | None = None
     attempt: int | None = None
+    report_id: str | None = None
 
     def key(self) -> str:
         """Return the video's id where it is known, else the receipt's."""

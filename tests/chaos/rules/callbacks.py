@@ -9,6 +9,7 @@ from tests.chaos.evidence import Evidence, Json, Violation
 
 _RECEIPT = re.compile(r'"receiptId"\s*:\s*"([^"]+)"')
 _STORED = frozenset({"complete", "error"})
+_NO_END = (None, "held")
 
 
 def paid_once(evidence: Evidence) -> Iterator[Violation]:
@@ -22,16 +23,23 @@ def paid_once(evidence: Evidence) -> Iterator[Violation]:
 
 
 def judged(evidence: Evidence) -> Iterator[Violation]:
-    """Every webhook that was answered 2xx is stored, and something came of it."""
+    """Every webhook that was answered 2xx is stored, and something came of it; a stranger's is in quarantine."""
     receipts = {document["_id"]: document for document in evidence.stored.receipts}
     for receipt, video in _accepted(evidence):
         stored = receipts.get(receipt)
         if stored is None:
             yield Violation("callbacks.judged", video, f"webhook {receipt} was accepted, and is not stored")
     for receipt, stored in receipts.items():
-        if not stored.get("outcome"):
+        outcome = stored.get("outcome")
+        if outcome in _NO_END:
             about = str(stored.get("videoId") or stored.get("executionId"))
-            yield Violation("callbacks.judged", about, f"nothing came of webhook {receipt} ({stored['purpose']})")
+            what = f"webhook {receipt} ({stored['purpose']}) ended as {outcome}"
+            yield Violation("callbacks.judged", about, what)
+    for receipt, stranger in _strangers(evidence):
+        outcome = receipts.get(receipt, {}).get("outcome")
+        if outcome != "quarantined":
+            what = f"webhook {receipt} is about nothing of ours, and ended as {outcome}"
+            yield Violation("callbacks.judged", stranger, what)
 
 
 def effective(evidence: Evidence) -> Iterator[Violation]:
@@ -61,6 +69,11 @@ def _accepted(evidence: Evidence) -> Iterator[tuple[str, str]]:
         for _, receipt in _promised(run):
             if receipt is not None:
                 yield receipt, str(run.get("videoId"))
+    yield from _strangers(evidence)
+
+
+def _strangers(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """Yield (receiptId, its name) of every webhook that no workflow of ours sent and that was accepted."""
     for call in evidence.calls("webhook"):
         if call["status"] == 202:
             yield call["data"]["receiptId"], json.dumps(call.get("name"))

@@ -20,7 +20,7 @@ from shared.contracts.events import (
 )
 from tests.driving import eventually
 from tests.integration.gateway import events
-from tests.integration.gateway.world import ENGINES, STORAGE, World, world_of
+from tests.integration.gateway.world import ENGINES, STORAGE, World, unknown_video, world_of
 
 IMPATIENT = {**STORAGE, "REANNOUNCE_AFTER": "0.3", "REANNOUNCE_MOST": "0.5"}
 
@@ -146,16 +146,43 @@ async def test_a_webhook_is_passed_on_again_until_it_was_judged(own: World) -> N
     first = (await own.post_webhook("workflow-progress", progress)).json()["data"]["receiptId"]
     await asked_often(own, CompletionReported, video_id)
     await asked_often(own, ProgressReported, video_id)
-    for receipt_id, purpose in ((receipt, "complete"), (first, "progress")):
-        await own.publish(
-            CallbackJudged.model_validate(
-                {"id": f"{receipt_id}:judged", "receiptId": receipt_id, "purpose": purpose, "outcome": "held"}
-            )
-        )
+    for receipt_id, outcome in ((receipt, "applied"), (first, "unknown_attempt")):
+        await judge(own, receipt_id, outcome)
         await nothing_waits(own, "receipts", receipt_id)
-        stored = await own.database["receipts"].find_one({"_id": receipt_id})
-        assert stored is not None
-        assert stored["outcome"] == "held"
+
+
+async def test_a_webhook_that_is_held_is_passed_on_again_until_that_has_an_end(own: World) -> None:
+    """Whoever says what came of it in the end may be killed before, or not be heard."""
+    stray = unknown_video()
+    body = {"videoId": stray, "status": "failed", "error": "x"}
+    receipt = (await own.post_webhook("video-complete", body)).json()["data"]["receiptId"]
+    first = await own.told(CompletionReported, video_id=stray)
+    await judge(own, receipt, "held", first.id)
+    await asked_often(own, CompletionReported, stray)
+    await judge(own, receipt, "applied", "an event that another one has replaced since", noted=False)
+    await asked_often(own, CompletionReported, stray)
+    await judge(own, receipt, "quarantined", first.id)
+    await nothing_waits(own, "receipts", receipt)
+
+
+async def judge(
+    world: World, receipt_id: str, outcome: str, report_id: str | None = None, *, noted: bool = True
+) -> None:
+    """Say as the generator what came of a webhook; return once that is `noted`."""
+    told = {"id": f"{receipt_id}:{outcome}", "receiptId": receipt_id, "purpose": "complete", "outcome": outcome}
+    await world.publish(CallbackJudged.model_validate({**told, "reportId": report_id}))
+
+    async def known() -> bool:
+        return await outcome_of(world, receipt_id) == outcome
+
+    if noted:
+        await eventually(known, f"{receipt_id} {outcome}")
+
+
+async def outcome_of(world: World, receipt_id: str) -> str | None:
+    stored = await world.database["receipts"].find_one({"_id": receipt_id})
+    assert stored is not None
+    return stored.get("outcome")
 
 
 async def test_nothing_piles_up_while_kafka_is_away(own_stack: LocalStack) -> None:

@@ -6,6 +6,7 @@ from shared.contracts.events import (
     CallbackJudged,
     CompletionReported,
     WorkflowCompleted,
+    WorkflowErrorReported,
     WorkflowFailed,
     WorkflowStarted,
 )
@@ -59,6 +60,18 @@ async def test_what_nobody_knows_what_it_is_about_is_told_to_be_held_then_quaran
     receipt_id = await world.report_error("never-heard-of")
     assert (await judged(world, receipt_id, "held")).video_id is None
     await judged(world, receipt_id, "quarantined")
+
+
+async def test_what_came_of_what_was_held_is_told_however_often_it_comes(world: World) -> None:
+    report = WorkflowErrorReported(id="early", receipt_id="r-early", error_message="It broke", execution_id="123")
+    await world.publish(report)
+    await judged(world, report.receipt_id, "held")
+    event = await world.request(started("123"))
+    await world.held(report.id, "settled")
+    world.published.clear()
+    await world.publish(report)
+    told = await judged(world, report.receipt_id, "applied")
+    assert (told.video_id, told.attempt, told.report_id) == (event.video_id, 1, report.id)
 
 
 async def test_who_cancels_again_is_told_again(world: World) -> None:

@@ -257,6 +257,19 @@ async def test_a_document_never_expires_while_it_has_something_to_publish(collec
     assert "expiresAt" in await state(collection, "a")
 
 
+async def test_a_document_that_is_to_be_kept_for_longer_meanwhile_is(collection: Collection) -> None:
+    """What is published may be answered before its publishing is written down."""
+    day, later = timedelta(days=1), utc_now().replace(microsecond=0) + timedelta(days=90)
+
+    async def answered_at_once(_: Record) -> None:
+        await collection.update_one({"_id": "a"}, {"$set": {"expiresAt": later}})
+
+    outbox = relay(collection, answered_at_once, keep=day)
+    await collection.insert_one(outbox.carry_new({"_id": "a"}, event(1)))
+    await outbox.sweep()
+    assert await state(collection, "a") == {"_id": "a", "expiresAt": later}
+
+
 async def test_a_backlog_is_measured(collection: Collection) -> None:
     broker = Broker()
     outbox = relay(collection, broker.publish)

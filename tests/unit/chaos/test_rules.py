@@ -69,6 +69,12 @@ def test_a_good_history_breaks_nothing() -> None:
         pytest.param(callbacks.paid_once, with_stored(executions=[run("1"), run("2")]), id="paid-twice"),
         pytest.param(callbacks.judged, with_stored(receipts=[]), id="accepted-and-not-stored"),
         pytest.param(callbacks.judged, changed("receipts", outcome=None), id="never-judged"),
+        pytest.param(callbacks.judged, changed("receipts", outcome="held"), id="held-and-nobody-looks"),
+        pytest.param(
+            callbacks.judged,
+            Evidence([call("webhook", 1, 202, {"receiptId": "r1"}, name="stranger")], good().stored),
+            id="stranger-that-had-an-effect",
+        ),
         pytest.param(
             callbacks.judged,
             with_history(call("webhook", 1, 202, {"receiptId": "r9"}, name="stranger")),

@@ -67,14 +67,14 @@ def test_what_is_quarantined_is_not_said_to_be_held_when_it_comes_again() -> Non
     assert world.judged("receipt")[-1] == "quarantined"
 
 
-def test_what_is_settled_is_not_said_to_be_held_when_it_comes_again() -> None:
+def test_what_is_settled_is_said_to_be_just_that_when_it_comes_again() -> None:
     world = World()
     report = WorkflowErrorReported(id="receipt", receipt_id="receipt", error_message="it broke", execution_id="7")
     progress = ProgressReported(id="p", video_id=VIDEO, attempt=1, execution_id="7")
     hear(world, report, FIRST, progress)
     look_again(world)
     hear(world, report)
-    assert world.judged("receipt") == ["held", "applied", "repeat"]
+    assert world.judged("receipt") == ["held", "applied", "applied"]
 
 
 READY = CompletionReported(

@@ -1,0 +1,104 @@
+"""What came of a callback is told straight and may be lost: whoever passes it on again is told the same."""
+
+from typing import Any
+
+import pytest
+
+from services.generator.attempt import State
+from shared.contracts.events import CallbackJudged, Event, ProgressReported, VideoRequested, WorkflowErrorReported
+from tests.unit.collection import METRICS
+from tests.unit.generator.attempts_world import LONG, USER, VIDEO, World
+from tests.unit.turns import Run
+
+WHAT: dict[str, Any] = {"kind": "create", "request_id": "r", "title": "Rates", "email": "a@example.com", "fields": {}}
+REQUEST = VideoRequested(**WHAT, id="1", video_id=VIDEO, user_id=USER, attempt=1)
+BEGUN = ProgressReported(id="p", video_id=VIDEO, attempt=1, execution_id="7")
+REPORT = WorkflowErrorReported(id="report", receipt_id="receipt", error_message="it broke", execution_id="7")
+
+
+class Lossy(World):
+    """A generator whose broker loses what was sent straight when a test says so."""
+
+    def lose(self) -> None:
+        """Lose what was said until now."""
+        self.sent.clear()
+
+    @property
+    def said(self) -> list[CallbackJudged]:
+        """Return what was said of the report."""
+        judged = [event for event in self.sent if isinstance(event, CallbackJudged)]
+        return [event for event in judged if event.receipt_id == REPORT.receipt_id]
+
+
+@pytest.fixture
+def world() -> Lossy:
+    return Lossy()
+
+
+def hear(world: World, *events: Event) -> None:
+    for event in events:
+        Run(world.topics.handling(event)).finish()
+
+
+def look_again(world: World, turns: int | None = None) -> None:
+    """Do the job of what is held; a process that has only so many `turns` is killed then."""
+    lease = world.held_memory.claim(REPORT.id)
+    assert lease is not None
+    run = Run(world.look(lease))
+    for _ in range(turns or 0):
+        run.step()
+    run.finish() if turns is None else run.kill()
+
+
+def test_that_it_was_applied_after_all_is_told_to_whoever_missed_it(world: Lossy) -> None:
+    hear(world, REPORT, REQUEST, BEGUN)
+    look_again(world)
+    assert world.attempts[1].state is State.FAILED
+    world.lose()
+    hear(world, REPORT)
+    (told,) = world.said
+    assert (told.outcome, told.video_id, told.attempt, told.report_id) == ("applied", VIDEO, 1, REPORT.id)
+
+
+def test_that_it_is_quarantined_is_told_although_its_teller_was_killed(world: Lossy) -> None:
+    hear(world, REPORT)
+    world.age(LONG)
+    for turns in range(20):
+        if "job" in world.held_memory.documents[REPORT.id]:
+            look_again(world, turns)
+    assert world.held_memory.documents[REPORT.id]["state"] == "quarantined"
+    world.lose()
+    hear(world, REPORT)
+    assert [told.outcome for told in world.said] == ["quarantined"]
+
+
+def test_while_it_is_held_a_repeat_is_told_so_and_judges_nothing(world: Lossy) -> None:
+    hear(world, REPORT, REQUEST, BEGUN, REPORT)
+    assert [told.outcome for told in world.said] == ["held", "held"]
+    assert world.attempts[1].state is State.STARTED
+    look_again(world)
+    assert [told.outcome for told in world.said] == ["held", "held", "applied"]
+
+
+@pytest.mark.parametrize(("state", "outcome"), [("settled", "repeat"), ("quarantined", "quarantined")])
+def test_what_a_former_release_kept_without_its_outcome_has_an_end_too(world: Lossy, state: str, outcome: str) -> None:
+    hear(world, REPORT)
+    kept = world.held_memory.documents[REPORT.id]
+    kept["state"] = state
+    del kept["job"]
+    world.lose()
+    hear(world, REPORT)
+    assert [told.outcome for told in world.said] == [outcome]
+
+
+def test_what_is_told_again_is_not_counted_again(world: Lossy) -> None:
+    before = counted("held"), counted("quarantined")
+    hear(world, REPORT, REPORT)
+    world.age(LONG)
+    look_again(world)
+    hear(world, REPORT, REPORT)
+    assert (counted("held"), counted("quarantined")) == (before[0] + 1, before[1] + 1)
+
+
+def counted(outcome: str) -> float:
+    return float(METRICS.callbacks.labels(purpose="error", outcome=outcome)._value.get())
