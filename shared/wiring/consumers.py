@@ -90,7 +90,11 @@ class Consumers:
         """Look, until cancelled, whether they stand still; apart from `fell_silent`, since a broker may not answer."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self._standing = await self._backlog.look() if self._started else set()
+            if self._started:
+                self._standing = await self._backlog.look()
+            else:
+                self._standing = set()
+                await self._backlog.measure()
             self._renewal_due = bool(self._standing)
 
     def fell_silent(self) -> bool:
