@@ -25,10 +25,12 @@ worry about, and when: [operations.md](operations.md#what-to-watch).
 | leases taken over | `reelway_lease_takeovers_total` |
 | SSE connections | `reelway_streams{service="notifier"}`: the gateway counts those it passes on once more |
 | stuck jobs | `reelway_jobs_due_oldest_seconds`, `reelway_jobs_leased_oldest_seconds`, `reelway_stuck_attempts` |
+| what nobody answers for | `reelway_video_stage_oldest_seconds`, `reelway_callback_unjudged_oldest_seconds` |
 
 What is read from a database or from Kafka is the same number in every replica: ask for the `max`, not the sum. These
-are `reelway_videos`, `reelway_storage_used_bytes` and `reelway_stuck_attempts` (every 15 s, more rarely where counting
-takes long; the first two are absent while the database can't say), the outbox, the lag and the ages of jobs.
+are `reelway_videos`, `reelway_storage_used_bytes`, `reelway_stuck_attempts` and what nobody answers for (every 15 s,
+more rarely where counting takes long; the first two are absent while the database can't say), the outbox, the lag, the
+oldest unhandled event (every 10 s: since when it has been seen to wait) and the ages of jobs.
 Counters begin anew with each process, which `rate` and `increase` know. No label holds a user's or a video's id: the
 values are few and known, whatever is sent from outside.
 

@@ -140,7 +140,7 @@ def _listen(parts: _Parts) -> None:
     chronicle = Chronicle(store.timeline, store.videos, store.receipts, settings.timeline_entries)
     handlers.register(runtime.inbox, view, parts.callbacks, store, chronicle)
     runtime.also_run(view.progress.run)
-    runtime.also_run(Census(store.tally, runtime.metrics).run)
+    runtime.also_run(Census(store.tally, store.unjudged, runtime.metrics).run)
 
 
 def _reannounce(parts: _Parts) -> None:

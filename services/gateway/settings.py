@@ -60,7 +60,9 @@ class GatewaySettings(StorageSettings):
         default=timedelta(minutes=15), description="What estimated_completion promises from the request on."
     )
     webhook_memory: Duration = Field(
-        default=timedelta(days=8), description="How long received webhooks are kept; workflows may repeat for 76 h."
+        default=timedelta(days=8),
+        ge=timedelta(hours=76),
+        description="How long received webhooks are kept; workflows may repeat for 76 h.",
     )
     reannounce_after: Duration = Field(
         default=timedelta(seconds=30),

@@ -7,9 +7,10 @@ wait and the group does not move on.
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -70,13 +71,9 @@ class Backlog:
 
     async def look(self) -> set[str]:
         """Measure, and return the topics that stand still."""
-        began = self._clock()
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                seen = await self._see()
-        except (KafkaError, OSError, TimeoutError):
+        seen = await self.measure()
+        if seen is None:
             return set()
-        self._note(began, seen)
         waiting = {
             partition: handled
             for partition, handled in seen.handled.items()
@@ -86,6 +83,17 @@ class Backlog:
         if not waiting and self._renewals:
             self._be_patient(renewals=0)
         return {partition.topic for partition, done in waiting.items() if self._standstill.stands(partition, done)}
+
+    async def measure(self) -> Seen | None:
+        """Measure what waits, whether or not anybody is to take it; None where the brokers do not say."""
+        began = self._clock()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                seen = await self._see()
+        except (KafkaError, OSError, TimeoutError):
+            return None
+        self._note(began, seen)
+        return seen
 
     def behind(self) -> timedelta:
         """Return since when there may be messages that were not handled yet; nothing where that is not known."""
@@ -102,16 +110,19 @@ class Backlog:
         self._looked_at = began
         self._looks.append((began, seen.ends))
         reached = dict(seen.ends) | seen.handled
-        while self._looks:
-            at, ends = self._looks[0]
-            if any(reached.get(partition, end) < end <= seen.ends.get(partition, 0) for partition, end in ends.items()):
-                break
-            self._all_heard_until = at
-            self._looks.popleft()
+        waiting_since: dict[str, float] = {}
+        for at, ends in self._looks:
+            for partition, end in ends.items():
+                if reached.get(partition, end) < end <= seen.ends.get(partition, 0):
+                    waiting_since.setdefault(partition.topic, at)
+        first_waiting = min(waiting_since.values(), default=math.inf)
+        while self._looks and self._looks[0][0] < first_waiting:
+            self._all_heard_until, _ = self._looks.popleft()
         self._caught_up = {partition: end for partition, end in seen.ends.items() if reached[partition] >= end}
         for topic in {partition.topic for partition in seen.ends}:
             lag = sum(seen.ends[partition] - done for partition, done in reached.items() if partition.topic == topic)
             self._metrics.consumer_lag.labels(topic=topic).set(lag)
+            self._metrics.unhandled_seconds.labels(topic=topic).set(began - waiting_since.get(topic, began))
 
     def renewed(self) -> None:
         """Note that the consumers were made anew: they have their time before they stand still again."""
@@ -122,8 +133,9 @@ class Backlog:
         self._standstill = Standstill(self._patience * 2**renewals, self._clock)
 
     async def _see(self) -> Seen:
+        told = [one for one in readers(self._consumers) if one.group_id is not None or one.consumer is not None]
         async with Brokers(self._servers) as brokers:
-            ends = await brokers.ends(topics_of(self._consumers))
+            ends = await brokers.ends(topics_of(told))
             moved_on = [partition for partition, end in ends.items() if end != self._caught_up.get(partition, 0)]
             return Seen(ends, await self._handled(brokers, moved_on))
 
@@ -144,19 +156,19 @@ def readers(broker: KafkaBroker) -> list[LogicSubscriber[Any]]:
     return [one for one in broker.subscribers if isinstance(one, LogicSubscriber)]
 
 
-def topics_of(broker: KafkaBroker) -> set[str]:
+def topics_of(subscribers: Iterable[LogicSubscriber[Any]]) -> set[str]:
     """Return the topics that they read."""
-    return {topic for subscriber in readers(broker) for topic in subscriber.topic_names_for_subscribe}
+    return {topic for subscriber in subscribers for topic in subscriber.topic_names_for_subscribe}
 
 
 async def _handled_by(
     subscriber: LogicSubscriber[Any], brokers: Brokers, partitions: Collection[TopicPartition]
 ) -> Offsets:
     own = [partition for partition in partitions if partition.topic in subscriber.topic_names_for_subscribe]
+    if own and subscriber.group_id is not None:
+        return await brokers.committed(subscriber.group_id, own)
     if not own or subscriber.consumer is None:
         return {}
-    if subscriber.group_id is not None:
-        return await brokers.committed(subscriber.group_id, own)
     return await _positions(subscriber.consumer, own)
 
 

@@ -102,8 +102,6 @@ class _Delivery(BaseMiddleware[Any, Any]):
         )
         enter_trace(msg.headers.get("traceparent"))
         await self._stand_still_if_broken()
-        unhandled = self._shared.metrics.unhandled_seconds.labels(topic=record.topic)
-        unhandled.set(max(0.0, time.time() - record.timestamp / 1000))
         began = time.perf_counter()
         try:
             result = await self._try(call_next, msg)
@@ -111,12 +109,10 @@ class _Delivery(BaseMiddleware[Any, Any]):
             await self._give_up(msg, error)
         else:
             self._handled(msg)
-            unhandled.set(0)
             return result
         finally:
             self._shared.metrics.event_seconds.labels(topic=record.topic).observe(time.perf_counter() - began)
         self._count(msg, "dead_letter")
-        unhandled.set(0)
         raise AckMessage
 
     async def _stand_still_if_broken(self) -> None:

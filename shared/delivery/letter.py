@@ -102,8 +102,7 @@ class Letters:
         letter = _letter(id_, self._service, origin, record)
         before = self._letters.pop(id_, None)
         if before is not None:
-            again = {"times": before.times + 1, "redrives": max(before.redrives, letter.redrives)}
-            letter = letter.model_copy(update=again)
+            letter = _again(before, letter)
         self._letters[id_] = letter
 
     def _close(self, id_: str, redrives: int, mark: Mapping[str, str]) -> None:
@@ -112,6 +111,14 @@ class Letters:
         if known is not None and redrives >= known.redrives:
             since = _time(mark.get("dlq_time"))
             self._letters[id_] = known.model_copy(update={"state": mark["dlq_mark"], "state_since": since})
+
+
+def _again(before: Letter, letter: Letter) -> Letter:
+    """Return `letter` with what is known from `before`; open, unless it was discarded and nobody sent it back since."""
+    known: dict[str, Any] = {"times": before.times + 1, "redrives": max(before.redrives, letter.redrives)}
+    if before.state == "discarded" and letter.redrives <= before.redrives:
+        known |= {"state": before.state, "state_since": before.state_since}
+    return letter.model_copy(update=known)
 
 
 def service_of(letter_id: str) -> str:

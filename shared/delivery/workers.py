@@ -18,6 +18,9 @@ from shared.delivery.outbox import EPOCH, FAR, Document
 from shared.delivery.standstill import Standstill
 from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import database_is_away
+from shared.wiring.stop_time import StopTime
+
+GIVE_BACK_SECONDS = 3.0
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +60,7 @@ class Workers:
         retry_most: timedelta = timedelta(minutes=1),
         grace: timedelta = timedelta(seconds=5),
         room: Room = lambda _: {},
+        stop_time: StopTime | None = None,
     ) -> None:
         self._collection = collection
         self._work = work
@@ -67,6 +71,7 @@ class Workers:
         self._poll_seconds = poll_every.total_seconds()
         self._retry_first, self._retry_most = retry_first, retry_most
         self._grace_seconds = grace.total_seconds()
+        self._stop_time = stop_time or StopTime()
         self._standstill = Standstill(lease)
         self._ages = Ages(collection, metrics)
         self._room = room
@@ -227,8 +232,10 @@ class Workers:
 
     async def _stop(self) -> None:
         tasks = [begun.task for begun in self._running.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=self._grace_seconds)
-        for task in tasks:
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=self._stop_time.at_most(self._grace_seconds))
+        for task in late:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if late:  # what no database takes back in time is taken over later
+            await asyncio.wait(late, timeout=self._stop_time.at_most(GIVE_BACK_SECONDS, last=True))

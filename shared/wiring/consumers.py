@@ -14,11 +14,12 @@ from shared.wiring.cancellation import to_its_end
 from shared.wiring.health import Unready
 from shared.wiring.kafka_connections import cut_off
 from shared.wiring.metrics import Metrics
+from shared.wiring.stop_time import StopTime
 from shared.wiring.together import all_or_none
 
 FAREWELL_SECONDS = 10.0
 CUT_OFF_SECONDS = 8.0
-"""Both together are what a client may take to stop."""
+"""Both together are what a client may take to stop, where the process goes on."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,11 +31,12 @@ class ClientStuckError(Exception):
 class Consumers:
     """The subscribers of one FastStream broker, as one thing. `stuck` is set once they did not stop in time."""
 
-    def __init__(self, broker: KafkaBroker, backlog: Backlog, metrics: Metrics) -> None:
+    def __init__(self, broker: KafkaBroker, backlog: Backlog, metrics: Metrics, stop_time: StopTime) -> None:
         self.stuck = False
         self._broker = broker
         self._backlog = backlog
         self._metrics = metrics
+        self._stop_time = stop_time
         self._allowed = True
         self._started = False
         self._standing: set[str] = set()
@@ -64,7 +66,8 @@ class Consumers:
         self._started = False
         consumers = [one.consumer for one in readers(self._broker) if one.consumer is not None]
         clients = [consumer._client for consumer in consumers]
-        self.stuck |= not await stops_in_time("consumers", self._stop_all(consumers), clients)
+        farewell_seconds = self._stop_time.at_most(FAREWELL_SECONDS)
+        self.stuck |= not await stops_in_time("consumers", self._stop_all(consumers), clients, farewell_seconds)
 
     async def _stop_all(self, consumers: list[AIOKafkaConsumer]) -> None:
         """Stop every consumer whole; one whose fetching or coordination broke says so only now.
@@ -85,11 +88,15 @@ class Consumers:
 
     async def look_for_silence(self) -> None:
         """Look, until cancelled, whether they stand still; apart from `fell_silent`, since a broker may not answer."""
-        for topic in topics_of(self._broker):  # a first renewal is seen as growth only where there was a 0
+        for topic in topics_of(readers(self._broker)):  # a first renewal is seen as growth only where there was a 0
             self._metrics.consumers_renewed.labels(topic=topic)
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self._standing = await self._backlog.look() if self._started else set()
+            if self._started:
+                self._standing = await self._backlog.look()
+            else:
+                self._standing = set()
+                await self._backlog.measure()
             self._renewal_due = bool(self._standing)
 
     def fell_silent(self) -> bool:
@@ -121,14 +128,16 @@ async def _end_whole(consumer: AIOKafkaConsumer) -> None:
     await consumer._client.close()
 
 
-async def stops_in_time(name: str, stopping: Coroutine[Any, Any, None], clients: Iterable[AIOKafkaClient]) -> bool:
+async def stops_in_time(
+    name: str, stopping: Coroutine[Any, Any, None], clients: Iterable[AIOKafkaClient], farewell_seconds: float
+) -> bool:
     """Wait for `clients` to stop, but not for ever; return whether they did.
 
-    After a while nobody listens to the brokers any more. Where they take everything and answer nothing, each of the
-    questions that a client asks at its end would wait for a time limit of its own.
+    After `farewell_seconds` nobody listens to the brokers any more. Where they take everything and answer nothing, each
+    of the questions that a client asks at its end would wait for a time limit of its own.
     """
     ending = asyncio.ensure_future(stopping)
-    if await to_its_end(ending, FAREWELL_SECONDS):
+    if await to_its_end(ending, farewell_seconds):
         return True
     log.warning("kafka.cut_off", client=name)
     for client in clients:

@@ -13,9 +13,10 @@ from shared.contracts.events import Event
 from shared.contracts.topics import LARGEST_RECORD_BYTES
 from shared.delivery.outbox import PublishError
 from shared.wiring.cancellation import is_told_to_end, to_its_end
-from shared.wiring.consumers import ClientStuckError, Consumers, stops_in_time
+from shared.wiring.consumers import FAREWELL_SECONDS, ClientStuckError, Consumers, stops_in_time
 from shared.wiring.metrics import Metrics
 from shared.wiring.settings import CommonSettings
+from shared.wiring.stop_time import StopTime
 from shared.wiring.topics import REQUEST_MS, ensure_topics
 from shared.wiring.tracing import current_traceparent
 from shared.wiring.tripwire import Tripwire
@@ -40,11 +41,14 @@ class KafkaLink:
     and producer and consumers have been made anew. Nothing here blocks the service's start.
     """
 
-    def __init__(self, settings: CommonSettings, service: str, metrics: Metrics, consumers: Consumers) -> None:
+    def __init__(
+        self, settings: CommonSettings, service: str, metrics: Metrics, consumers: Consumers, stop_time: StopTime
+    ) -> None:
         self._settings = settings
         self._service = service
         self._metrics = metrics
         self._consumers = consumers
+        self._stop_time = stop_time
         self._producer: AIOKafkaProducer | None = None
         self._producer_stuck = False
         self._tripwire: Tripwire | None = None
@@ -171,7 +175,9 @@ class KafkaLink:
         await self._consumers.stop()
         producer, self._producer = self._producer, None
         if producer is not None:
-            self._producer_stuck |= not await stops_in_time("producer", producer.stop(), [producer.client])
+            farewell_seconds = self._stop_time.at_most(FAREWELL_SECONDS, last=True)
+            in_time = await stops_in_time("producer", producer.stop(), [producer.client], farewell_seconds)
+            self._producer_stuck |= not in_time
         tripwire, self._tripwire = self._tripwire, None
         if tripwire is not None:
             await tripwire.close()

@@ -53,7 +53,9 @@ class Metrics:
         self.events_handled = counter("events_handled_total", "Events consumed", "topic", "type", "outcome")
         self.event_seconds = histogram("event_handling_seconds", "Time to handle one event", "topic")
         self.events_published = counter("events_published_total", "Events confirmed by Kafka", "topic")
-        self.unhandled_seconds = gauge("oldest_unhandled_event_seconds", "Age of the event at hand", "topic")
+        self.unhandled_seconds = gauge(
+            "oldest_unhandled_event_seconds", "How long a message has waited, as looks tell", "topic"
+        )
         self.consumer_lag = gauge("consumer_lag", "Messages that this service's group has not handled", "topic")
         self.consumers_renewed = counter("consumers_renewed_total", "Times that consumers stood still", "topic")
         self.unknown_events = counter("unknown_events_total", "Events of a type this version does not know", "topic")
@@ -76,10 +78,16 @@ class Metrics:
         self.videos_accepted = counter("videos_accepted_total", "Requests for videos accepted", "kind")
         self.videos_ended = counter("videos_ended_total", "Attempts that ended", "status", "code")
         self.video_seconds = histogram("video_seconds", "From an attempt's request to ready", "kind", buckets=LONG)
+        self.video_stage_seconds = gauge(
+            "video_stage_oldest_seconds", "How long nothing was heard of a video in this stage", "stage"
+        )
         self.reannounced = counter("reannounced_total", "Events published again for want of an answer", "type")
         self.webhooks = counter("webhooks_total", "Webhooks received", "purpose", "outcome")
         self.callback_seconds = histogram(
             "callback_judged_seconds", "From arrival to judgement", "purpose", buckets=LONG
+        )
+        self.callback_oldest_seconds = gauge(
+            "callback_unjudged_oldest_seconds", "How long a webhook has waited for its judgement"
         )
         self.logins = counter("logins_total", "Log-in attempts", "outcome")
 

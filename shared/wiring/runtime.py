@@ -27,8 +27,10 @@ from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import Mongo, database_is_away
 from shared.wiring.serve import BROKEN
 from shared.wiring.settings import CommonSettings
+from shared.wiring.stop_time import StopTime
 
 PREPARE_AGAIN_SECONDS = 1.0
+FLUSH_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +42,7 @@ class Runtime:
 
     Build it, register handlers on `inbox`, outboxes and workers, then use `lifespan` around the HTTP server.
     The server answers at once; `prepare` (indexes, first data) is tried until the database lets it through, and
-    only then are events consumed and jobs done. Stopping goes the other way: consumers, workers, outbox, producer.
+    only then are events consumed and jobs done. Stopping goes the other way: consumers and workers, outbox, producer.
     """
 
     def __init__(self, service: str, settings: CommonSettings, mongo_url: str) -> None:
@@ -49,14 +51,15 @@ class Runtime:
         self.service = service
         self._servers = settings.kafka_bootstrap_servers
         self.metrics = Metrics()
+        self._stop_time = StopTime()
         self.health = Health(self.metrics)
         self.mongo = Mongo(mongo_url, service, self.metrics)
         self.consumers = consumer_broker(settings, service)
         self.streak = Streak(settings.dead_letters_in_a_row, self.metrics)
         at_hand: Counter[str] = Counter()
         self.backlog = Backlog(self.consumers, settings.kafka_servers, at_hand, self.metrics, settings.kafka_standstill)
-        self._consuming = Consumers(self.consumers, self.backlog, self.metrics)
-        self.kafka = KafkaLink(settings, service, self.metrics, self._consuming)
+        self._consuming = Consumers(self.consumers, self.backlog, self.metrics, self._stop_time)
+        self.kafka = KafkaLink(settings, service, self.metrics, self._consuming, self._stop_time)
         self.consumers.add_middleware(
             DeliveryMiddleware(service, self.kafka.publish, self.metrics, self.streak, self.mongo.takes_writes, at_hand)
         )
@@ -82,7 +85,8 @@ class Runtime:
         **options: Any,
     ) -> Workers:
         """Return the workers of `collection`'s jobs, working while the service lives."""
-        workers = Workers(collection, work, metrics=self.metrics, concurrency=concurrency, lease=lease, **options)
+        options |= {"metrics": self.metrics, "stop_time": self._stop_time}
+        workers = Workers(collection, work, concurrency=concurrency, lease=lease, **options)
         self._workers.append(workers)
         return workers
 
@@ -102,8 +106,9 @@ class Runtime:
         self.health.watch("handlers", self.streak.probe, required=True)
 
     def say_stopping(self) -> None:
-        """Mark the process as no longer ready; called at the stop signal."""
+        """Mark the process as no longer ready, and let its time to stop begin; called at the stop signal."""
         self.health.stopping = True
+        self._stop_time.begin()
 
     @contextlib.asynccontextmanager
     async def lifespan(self, prepare: Prepare) -> AsyncIterator[None]:
@@ -113,7 +118,7 @@ class Runtime:
         try:
             yield
         finally:
-            self.health.stopping = True
+            self.say_stopping()
             await _end(life)
             await _end(*watches)
             await self.mongo.close()
@@ -127,8 +132,7 @@ class Runtime:
         try:
             await asyncio.wait({link, *sweeps, *work})  # for ever: unlike gather it leaves the order of ending to us
         finally:
-            await self._consuming.stop()
-            await _end(*watches, *work)
+            await asyncio.gather(self._consuming.stop_for_good(), _end(*watches, *work))
             await self._flush()
             await _end(*sweeps, link)
 
@@ -160,7 +164,7 @@ class Runtime:
 
     async def _flush(self) -> None:
         with contextlib.suppress(TimeoutError):  # what is left waits for the next start's sweep
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(self._stop_time.at_most(FLUSH_SECONDS, last=True)):
                 for outbox in self._outboxes:
                     await outbox.flush()
 

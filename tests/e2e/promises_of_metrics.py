@@ -14,6 +14,7 @@ RENDERED_ON = {
     'sum(reelway_videos{status="pending"})': "== 0",
     'sum(reelway_stuck_attempts{reason="overdue"})': "== 1",
     'sum(reelway_stuck_attempts{reason="unknown"})': "== 0",
+    'max(reelway_video_stage_oldest_seconds{stage="rendering"})': "> 0",
     'sum(reelway_streams{service="notifier"})': "== 1",
     'sum(reelway_reannounced_total{type="VideoRequested"})': "> 0",
 }
@@ -70,6 +71,8 @@ ENDED = {
     'sum(reelway_webhooks_total{purpose="complete", outcome="stored"})': "== 3",
     'sum(reelway_webhooks_total{purpose="error", outcome="stored"})': "== 1",
     'sum(reelway_callback_judged_seconds_count{purpose="complete"})': "== 3",
+    "max(reelway_callback_unjudged_oldest_seconds)": "== 0",
+    "max(reelway_video_stage_oldest_seconds)": "== 0",
     'sum(reelway_logins_total{outcome="ok"})': "== 1",
     'sum(reelway_logins_total{outcome="refused"})': "== 1",
     # the generator

@@ -9,6 +9,7 @@ from services.gateway.store.signing_keys import SigningKeys
 from services.gateway.store.tally import Tally
 from services.gateway.store.throttle import Throttle
 from services.gateway.store.timeline import Entries
+from services.gateway.store.unjudged import Unjudged
 from services.gateway.store.videos import Videos
 from shared.wiring.runtime import Runtime
 
@@ -24,6 +25,7 @@ class Store:
         self.videos = Videos(self.video_documents, self.video_outbox, settings.reannounce_after)
         self.receipts = Receipts(self.receipt_documents, self.receipt_outbox, settings.reannounce_after)
         self.tally = Tally(self.video_documents)
+        self.unjudged = Unjudged(self.receipt_documents)
         self.history = History(database["history"])
         self.timeline = Entries(database["timeline"])
         self.catalog = Catalog(database["catalog"])

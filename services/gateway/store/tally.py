@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pymongo.asynchronous.collection import AsyncCollection
 
@@ -38,6 +38,13 @@ class Tally:
     async def of_all(self) -> Mapping[VideoStatus, int]:
         """Return how many videos of all users have each status, deleted ones left out. Raises PyMongoError."""
         return {status: await self._collection.count_documents({"status": status.value}) for status in VideoStatus}
+
+    async def standing_since(self) -> Mapping[str, datetime]:
+        """Return since when nothing was heard of the video that has been in each stage longest. Raises PyMongoError."""
+        running = {"status": {"$in": [VideoStatus.PENDING.value, VideoStatus.PROCESSING.value]}}
+        oldest = {"_id": "$stage", "since": {"$min": "$updatedAt"}}
+        found = await self._collection.aggregate([{"$match": running}, {"$group": oldest}])
+        return {group["_id"]: group["since"] for group in await found.to_list()}
 
     async def of(self, user_id: str) -> Numbers:
         """Return this user's numbers. Raises PyMongoError."""

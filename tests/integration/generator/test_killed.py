@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import time
 from collections.abc import AsyncIterator
 
 import httpx
@@ -12,6 +13,7 @@ from deploy.local.ports import free_ports
 from deploy.local.processes import Child
 from deploy.local.services import service
 from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowStarted
+from shared.wiring.stop_time import STOP_SECONDS
 from tests.driving import eventually
 from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import NOT_REGISTERED, answering, one_after_another, silence, started
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 world = world_with({"WORKFLOW_ANSWER_TIMEOUT": "15"})
+PATIENT = {"WORKFLOW_ANSWER_TIMEOUT": "60", "KAFKA_SESSION_TIMEOUT": "6"}  # as it is for services on a real Kafka
 
 
 @contextlib.asynccontextmanager
@@ -104,6 +107,31 @@ async def test_stopped_gently_a_call_under_way_is_finished(world: World) -> None
     assert world.stack.children["generator"].exit_code() == 0
     assert (await world.document(event.video_id))["state"] == "started"
     await world.stack.start("generator")
+
+
+@pytest.mark.timeout(240)
+async def test_a_frozen_broker_and_a_call_under_way_do_not_hold_up_a_stop(world: World) -> None:
+    """Each part took its own time to stop, one after the other: together longer than anybody waits."""
+
+    async def answer_without_kafka(writer: asyncio.StreamWriter, number: int) -> None:
+        world.stack.pause("kafka")
+        await started("304")(writer, number)
+
+    usual = {name: world.stack.settings("generator")[name] for name in PATIENT}
+    await world.stack.restart("generator", PATIENT)
+    held_back = await world.request(silence)
+    await world.called(held_back.video_id)
+    answered = await world.request(answer_without_kafka)
+    try:
+        await world.state(answered.video_id, "started")
+        began = time.monotonic()
+        await world.stack.stop("generator")
+        assert time.monotonic() - began < STOP_SECONDS
+        assert world.stack.children["generator"].exit_code() == 0, "it was killed"
+    finally:
+        world.stack.resume("kafka")
+        await world.stack.start("generator", usual)
+    assert (await world.event(WorkflowStarted, held_back.video_id, seconds=60)).certain is False
 
 
 async def test_database_away_while_the_engine_answers(world: World) -> None:

@@ -1,8 +1,10 @@
 """Too many dead letters in a row: it is the code that is broken, and what still waits is kept for one that works."""
 
 import httpx
+import pytest
 
 from shared.contracts.events import NotificationCreated
+from shared.wiring import consumers
 from shared.wiring.http import make_app
 from shared.wiring.runtime import Runtime
 from tests.integration.shared.conftest import NewRuntime
@@ -36,11 +38,12 @@ async def _nothing() -> None:
 
 
 async def test_more_than_so_many_in_a_row_stop_consuming_and_nothing_more_is_given_up(
-    topic: Topic, new_runtime: NewRuntime
+    topic: Topic, new_runtime: NewRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = Broken(*range(6))
     runtime = new_runtime(dead_letters_in_a_row=3)
     runtime.inbox.on(topic.spec, broken.on_created)
+    monkeypatch.setattr(consumers, "LOOK_SECONDS", 0.5)
     async with running(runtime):
         for seq in range(6):
             await topic.put(created(seq))
@@ -58,6 +61,8 @@ async def test_more_than_so_many_in_a_row_stop_consuming_and_nothing_more_is_giv
         assert f'reelway_dead_letters_in_a_row{{topic="{topic.spec.name}"}} 3.0' in exposition
         await until(lambda: not any(subscriber.running for subscriber in runtime.consumers.subscribers))
         assert len(broken.calls) == calls, "no handler is called any longer"
+        oldest, labels = "reelway_oldest_unhandled_event_seconds", {"topic": topic.spec.name}
+        await until(lambda: (runtime.metrics.registry.get_sample_value(oldest, labels) or 0) > 1, "what waits is seen")
     assert [dict(letter.headers)["original_ce_id"] for letter in await topic.dead_letters()] == [b"n0", b"n1", b"n2"]
     mended = Listener()
     runtime = new_runtime(dead_letters_in_a_row=3)

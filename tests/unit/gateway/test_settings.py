@@ -22,6 +22,12 @@ def test_durations_and_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (given.webhook_secrets, given.cors_origins) == (("a", "b"), ())
 
 
+def test_webhooks_are_kept_for_as_long_as_workflows_may_repeat_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings(monkeypatch, WEBHOOK_MEMORY="PT76H").webhook_memory == timedelta(hours=76)
+    with pytest.raises(ValidationError, match="greater than or equal to 3 days"):
+        settings(monkeypatch, WEBHOOK_MEMORY="PT75H")
+
+
 def test_a_secret_that_is_no_secret_is_found_at_start_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValidationError, match="base64") as caught:
         settings(monkeypatch, WEBHOOK_SECRETS="whsec_not base64!")

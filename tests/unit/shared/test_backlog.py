@@ -25,11 +25,12 @@ class Watched(Backlog):
         self.waiting: Offsets = {}
         self.ends: Offsets = {}
         self.failure: Exception | None = None
+        self.metrics = Metrics()
         super().__init__(
             consumer_broker(NOBODY, "media"),
             NOBODY.kafka_servers,
             (),
-            Metrics(),
+            self.metrics,
             timedelta(seconds=PATIENCE),
             lambda: self.now,
         )
@@ -111,6 +112,22 @@ async def behind(backlog: Watched, handled: int, end: int) -> float:
 async def test_it_is_behind_since_the_newest_look_whose_messages_are_all_handled(backlog: Watched) -> None:
     seen = [(0, 10), (5, 20), (10, 30), (29, 40), (40, 40)]
     assert [await behind(backlog, *one) for one in seen] == [10, 20, 20, 20, 0]
+
+
+async def test_the_oldest_message_that_waits_grows_older_until_it_is_handled(backlog: Watched) -> None:
+    """It was the age of the one at hand: 0 where none was, because nobody took any."""
+
+    async def age(handled: int, end: int) -> float | None:
+        await behind(backlog, handled, end)
+        return backlog.metrics.registry.get_sample_value("reelway_oldest_unhandled_event_seconds", {"topic": "things"})
+
+    seen = [(0, 0), (0, 10), (0, 20), (5, 20), (10, 20), (20, 20)]
+    assert [await age(*one) for one in seen] == [0, 0, LOOK_SECONDS, 2 * LOOK_SECONDS, 2 * LOOK_SECONDS, 0]
+    await age(20, 21)
+    backlog.failure = KafkaTimeoutError()
+    await backlog.after(LOOK_SECONDS)
+    backlog.failure = None
+    assert await age(20, 21) == 2 * LOOK_SECONDS, "brokers that say nothing do not make it younger"
 
 
 async def test_where_brokers_forget_everything_nothing_of_it_is_waited_for(backlog: Watched) -> None:

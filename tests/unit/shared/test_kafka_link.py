@@ -19,6 +19,7 @@ from shared.wiring.consumers import ClientStuckError, Consumers
 from shared.wiring.kafka import KafkaLink
 from shared.wiring.metrics import Metrics
 from shared.wiring.settings import CommonSettings
+from shared.wiring.stop_time import StopTime
 from tests.waiting import until
 
 NOBODY = CommonSettings(kafka_bootstrap_servers="127.0.0.1:1")
@@ -26,7 +27,8 @@ METRICS = Metrics()
 
 
 def consumers_of(broker: KafkaBroker) -> Consumers:
-    return Consumers(broker, Backlog(broker, NOBODY.kafka_servers, (), METRICS, timedelta(seconds=1)), METRICS)
+    backlog = Backlog(broker, NOBODY.kafka_servers, (), METRICS, timedelta(seconds=1))
+    return Consumers(broker, backlog, METRICS, StopTime())
 
 
 async def test_a_connection_that_came_only_half_way_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +51,7 @@ async def test_a_connection_that_came_only_half_way_leaves_nothing_open(monkeypa
     async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
         address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         settings = CommonSettings(kafka_bootstrap_servers=address)
-        link = KafkaLink(settings, "media", METRICS, consumers_of(consumer_broker(settings, "media")))
+        link = KafkaLink(settings, "media", METRICS, consumers_of(consumer_broker(settings, "media")), StopTime())
         for _ in range(3):
             await link._check()
         await until(lambda: accepted == 3 and not opened, "every connection closed again")
@@ -67,7 +69,7 @@ async def test_a_client_that_does_not_stop_ends_the_process(monkeypatch: pytest.
     monkeypatch.setattr(broker, "stop", never)
     async with asyncio.timeout(10):
         with pytest.raises(ClientStuckError):
-            await KafkaLink(NOBODY, "media", METRICS, consumers_of(broker)).run()
+            await KafkaLink(NOBODY, "media", METRICS, consumers_of(broker), StopTime()).run()
 
 
 async def test_that_nothing_was_renewed_is_said_of_each_topic_from_the_start() -> None:
@@ -91,7 +93,7 @@ async def test_no_time_limit_cuts_off_the_stop_of_consumers_that_fell_silent(mon
     broker = consumer_broker(NOBODY, "media")
     silent = consumers_of(broker)
     silent._renewal_due = True
-    link = KafkaLink(NOBODY, "media", METRICS, silent)
+    link = KafkaLink(NOBODY, "media", METRICS, silent, StopTime())
     stops: list[str] = []
 
     async def take_long() -> None:
@@ -125,7 +127,7 @@ async def test_a_stop_that_cancels_itself_does_not_end_the_watching(monkeypatch:
 
     monkeypatch.setattr(kafka, "AWAY_SECONDS", 0.01)
     monkeypatch.setattr(broker, "stop", cancels_itself)
-    watching = asyncio.create_task(KafkaLink(NOBODY, "media", METRICS, consumers_of(broker)).run())
+    watching = asyncio.create_task(KafkaLink(NOBODY, "media", METRICS, consumers_of(broker), StopTime()).run())
     await until(lambda: stops > 3 or watching.done(), "several looks")
     assert not watching.done()
     watching.cancel()
@@ -153,7 +155,7 @@ async def test_a_stop_that_cancels_itself_cuts_off_no_other(monkeypatch: pytest.
 
 
 async def test_a_start_that_cancels_itself_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    link = KafkaLink(NOBODY, "media", METRICS, consumers_of(consumer_broker(NOBODY, "media")))
+    link = KafkaLink(NOBODY, "media", METRICS, consumers_of(consumer_broker(NOBODY, "media")), StopTime())
 
     async def cancels_itself() -> bool:
         raise asyncio.CancelledError

@@ -77,10 +77,22 @@ def test_an_event_that_is_published_and_given_up_again_is_one_letter() -> None:
     (letter,) = folded(first, second)
     assert (letter.id, letter.reason, letter.times, letter.offset) == (ID, "ValueError", 2, 9)
     assert letter.place == (0, second.offset)
-    (letter,) = folded(first, stored(closing("media", first, "discarded")), second)
+    (letter,) = folded(first, stored(closing("media", first, "redriven")), second)
     assert letter.state == "open", "it came after that was decided"
-    (letter,) = folded(first, second, stored(closing("media", first, "discarded")))
-    assert letter.state == "discarded"
+
+
+def test_what_was_discarded_stays_so_however_often_its_producer_repeats_it() -> None:
+    first, second = given_up(event(7)), given_up(event(9), "ValueError")
+    mark = stored(closing("media", first, "discarded"))
+    for order in ((first, second, mark), (first, mark, second), (first, mark, second, given_up(event(11)))):
+        (letter,) = folded(*order)
+        assert letter.state == "discarded"
+        assert letter.state_since is not None
+    assert letter.times == 3
+    redriven = stored(closing("media", second, "redriven"))
+    again = given_up(stored(redrive("media", second, allow_paid_work=False)))
+    (letter,) = folded(first, second, redriven, mark, again)
+    assert letter.state == "open", "a person has sent it back since"
 
 
 @pytest.mark.parametrize(
