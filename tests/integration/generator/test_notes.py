@@ -47,7 +47,7 @@ async def test_each_call_is_noted_with_its_answer(world: World) -> None:
         ("call.refused", 2, "status 429"),
         ("call.taken", 3, "status 202"),
     ]
-    assert notes[0].message.startswith("Call 1 was refused (status 503), so nothing was started; the next one follows")
+    assert notes[0].message.startswith("Call 1 was refused (status 503), so nothing was started; the next one comes")
     assert [note.level for note in notes] == ["warning", "warning", "info"]
     assert all((note.traceparent or "").split("-")[1] == TRACE for note in notes)
     began = await world.event(WorkflowStarted, event.video_id)
