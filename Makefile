@@ -52,7 +52,7 @@ real-s3:
 .cache/secantus/bin/secantusd-rs:
 	cargo install secantus-mdb --version 0.5.3-beta.196 --locked --ignore-rust-version --root .cache/secantus
 
-test-n8n: .cache/n8n/installed ## Run the workflows of deploy/n8n in a real n8n; installs it first (13 minutes, 3.7 GB)
+test-n8n: .cache/n8n/installed ## Run the workflows of deploy/n8n in a real n8n; installs it first (2.7 GB, up to 40 minutes)
 	@$(INSTALL) $(DEV) n8n -- -m pytest -n 0 tests/n8n $(ARGS)
 
 .cache/n8n/installed: deploy/local/n8n/package-lock.json deploy/local/n8n/install.sh requirements/n8n.txt

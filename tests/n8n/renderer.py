@@ -9,26 +9,40 @@ import contextlib
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Literal
 
 from tests.media_files import video
 
 LONGEST_HOLD_SECONDS = 60.0
 
 Json = dict[str, Any]
+Moment = Literal["ordering", "asking"]
+
+
+class BrokenError(Exception):
+    """The service can't answer, and says why with status 500."""
 
 
 @dataclass
 class Plan:
-    """What happens to orders of one title: they are answered once `taken`, and over once `done`."""
+    """What happens to orders of one title: they are answered once `taken`, and over once `done`.
+
+    What is answered at the moment `breaks` is no answer to go by, but status 500.
+    """
 
     taken: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
     fails: str = ""
+    breaks: Moment | None = None
     asked: int = 0
+
+    def may_break(self, moment: Moment) -> None:
+        """Raise BrokenError if this is the moment."""
+        if self.breaks == moment:
+            raise BrokenError(self.fails)
 
 
 @dataclass(frozen=True)
@@ -53,9 +67,11 @@ class Renderer:
         self.orders: list[Order] = []
         self._plans: dict[str, Plan] = {}
 
-    def plan(self, title: str, *, taken: bool = True, done: bool = True, fails: str = "") -> Plan:
+    def plan(
+        self, title: str, *, taken: bool = True, done: bool = True, fails: str = "", breaks: Moment | None = None
+    ) -> Plan:
         """Say what happens to orders of this title; what is not `taken` or `done` waits for the test."""
-        plan = self._plans[title] = Plan(fails=fails)
+        plan = self._plans[title] = Plan(fails=fails, breaks=breaks)
         for event, now in ((plan.taken, taken), (plan.done, done)):
             if now:
                 event.set()
@@ -73,13 +89,16 @@ class Renderer:
         """Take an order and answer when the plan says so."""
         order = Order(str(len(self.orders) + 1), body, key)
         self.orders.append(order)
-        self.plan_of(order).taken.wait(LONGEST_HOLD_SECONDS)
+        plan = self.plan_of(order)
+        plan.taken.wait(LONGEST_HOLD_SECONDS)
+        plan.may_break("ordering")
         return {"id": order.id}
 
     def look(self, number: str) -> Json:
         """Say how far an order is."""
         plan = self.plan_of(self.orders[int(number) - 1])
         plan.asked += 1
+        plan.may_break("asking")
         if not plan.done.is_set():
             return {"status": "rendering", "progress": min(90, 10 * plan.asked)}
         if plan.fails:
@@ -103,30 +122,38 @@ def renderer_on(port: int) -> Iterator[Renderer]:
         server.server_close()
 
 
+def _answer(work: Callable[[], Json]) -> tuple[int, Json]:
+    try:
+        return 200, work()
+    except BrokenError as broken:
+        return 500, {"error": str(broken)}
+
+
 def _handler(renderer: Renderer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["content-length"]))
-            self._json(renderer.take(json.loads(raw), self.headers.get("idempotency-key")))
+            self._json(lambda: renderer.take(json.loads(raw), self.headers.get("idempotency-key")))
 
         def do_GET(self) -> None:
             _, kind, name = self.path.split("/")
             if kind == "renders":
-                self._json(renderer.look(name))
+                self._json(lambda: renderer.look(name))
             else:
                 self._send(video(), "video/mp4")
 
         def do_HEAD(self) -> None:
             self._send(video(), "video/mp4", with_body=False)
 
-        def _json(self, body: Json) -> None:
-            self._send(json.dumps(body).encode(), "application/json")
+        def _json(self, work: Callable[[], Json]) -> None:
+            status, body = _answer(work)
+            self._send(json.dumps(body).encode(), "application/json", status=status)
 
-        def _send(self, body: bytes, kind: str, with_body: bool = True) -> None:
+        def _send(self, body: bytes, kind: str, with_body: bool = True, status: int = 200) -> None:
             try:
-                self.send_response(200)
+                self.send_response(status)
                 self.send_header("content-type", kind)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()

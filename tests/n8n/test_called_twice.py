@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from tests.conftest import User
-from tests.driving import Json, ask, wait_for_status
+from tests.driving import Json, ask, eventually, wait_for_status
 from tests.n8n.real_n8n import RealN8n, item_of
 from tests.n8n.renderer import Renderer
 from tests.waiting import until
@@ -32,14 +32,36 @@ async def ended(n8n: RealN8n, execution_id: str) -> Json:
     return await until(look, f"execution {execution_id} is over", within_seconds=60)  # type: ignore[no-any-return]
 
 
-async def test_the_same_call_again_is_rendered_once(user: User, n8n: RealN8n, renderer: Renderer) -> None:
-    call = await call_of(user, n8n, "Called again")
+async def is_known_already(n8n: RealN8n, renderer: Renderer, call: Json) -> None:
+    """Make the call again, and see that it comes to nothing."""
     answer = await n8n.call("generate-video", call)
     assert answer.status_code == 202
     execution = await ended(n8n, answer.json()["executionId"])
     assert execution["status"] == "success"
     assert execution["data"]["resultData"]["lastNodeExecuted"] == "Rendered once already"
     assert len(renderer.paid_for(call["body"]["videoId"])) == 1
+
+
+async def test_the_same_call_again_is_rendered_once(user: User, n8n: RealN8n, renderer: Renderer) -> None:
+    await is_known_already(n8n, renderer, await call_of(user, n8n, "Called again"))
+
+
+async def test_n8n_that_was_away_is_called_again_and_knows_the_calls_of_before(
+    user: User, n8n: RealN8n, renderer: Renderer
+) -> None:
+    call = await call_of(user, n8n, "Before n8n was away")
+    await n8n.child.kill()
+    video_id = await ask(user.client, "While n8n was away")
+
+    async def refused() -> bool:
+        timeline = (await user.client.get(f"/api/video/timeline/{video_id}")).json()["data"]
+        return "call.refused" in [entry["code"] for entry in timeline["entries"]]
+
+    await eventually(refused, "n8n was called")
+    await n8n.start()
+    await wait_for_status(user.client, video_id, "ready", 120)
+    assert len(renderer.paid_for(video_id)) == 1
+    await is_known_already(n8n, renderer, call)
 
 
 async def test_the_same_call_twice_at_once_is_rendered_once(user: User, n8n: RealN8n, renderer: Renderer) -> None:

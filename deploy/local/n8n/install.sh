@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install the real n8n of the lock file into a folder: install.sh FOLDER. Takes about 13 minutes and 3.7 GB.
+# Install the real n8n of the lock file into a folder: install.sh FOLDER. Takes 2.7 GB, and up to 40 minutes on two busy cores.
 # Node.js comes from the virtual environment (requirements/n8n.txt); the scripts of the packages are not run.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,7 +15,7 @@ rm -rf "$folder"
 mkdir -p "$folder"
 cp "$here"/package.json "$here"/package-lock.json "$here"/.npmrc "$folder"
 cd "$folder"
-echo "Installing n8n into $folder with Node.js $(node -v); this takes about 13 minutes"
+echo "Installing n8n into $folder with Node.js $(node -v); this takes up to 40 minutes"
 npm install --ignore-scripts --no-audit --no-fund --loglevel=error
 rm -rf "$npm_config_cache"
 

@@ -77,7 +77,7 @@ async def test_that_nothing_was_renewed_is_said_of_each_topic_from_the_start() -
     for name in ("things", "others"):
         broker.subscriber(name)
     backlog = Backlog(broker, NOBODY.kafka_servers, (), metrics, timedelta(seconds=1))
-    looking = asyncio.create_task(Consumers(broker, backlog, metrics).look_for_silence())
+    looking = asyncio.create_task(Consumers(broker, backlog, metrics, StopTime()).look_for_silence())
 
     def renewed(topic: str) -> float | None:
         return metrics.registry.get_sample_value("reelway_consumers_renewed_total", {"topic": topic})
