@@ -20,6 +20,7 @@ from shared.wiring.together import all_or_none
 FAREWELL_SECONDS = 10.0
 CUT_OFF_SECONDS = 8.0
 """Both together are what a client may take to stop, where the process goes on."""
+CUT_OFF_LEAST_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -66,8 +67,7 @@ class Consumers:
         self._started = False
         consumers = [one.consumer for one in readers(self._broker) if one.consumer is not None]
         clients = [consumer._client for consumer in consumers]
-        farewell_seconds = self._stop_time.at_most(FAREWELL_SECONDS)
-        self.stuck |= not await stops_in_time("consumers", self._stop_all(consumers), clients, farewell_seconds)
+        self.stuck |= not await stops_in_time("consumers", self._stop_all(consumers), clients, self._stop_time)
 
     async def _stop_all(self, consumers: list[AIOKafkaConsumer]) -> None:
         """Stop every consumer whole; one whose fetching or coordination broke says so only now.
@@ -129,20 +129,25 @@ async def _end_whole(consumer: AIOKafkaConsumer) -> None:
 
 
 async def stops_in_time(
-    name: str, stopping: Coroutine[Any, Any, None], clients: Iterable[AIOKafkaClient], farewell_seconds: float
+    name: str,
+    stopping: Coroutine[Any, Any, None],
+    clients: Iterable[AIOKafkaClient],
+    stop_time: StopTime,
+    *,
+    last: bool = False,
 ) -> bool:
-    """Wait for `clients` to stop, but not for ever; return whether they did.
+    """Wait for `clients` to stop, but not for ever; return whether they did. `last`: nothing of a stop follows.
 
-    After `farewell_seconds` nobody listens to the brokers any more. Where they take everything and answer nothing, each
+    After a while nobody listens to the brokers any more. Where they take everything and answer nothing, each
     of the questions that a client asks at its end would wait for a time limit of its own.
     """
     ending = asyncio.ensure_future(stopping)
-    if await to_its_end(ending, farewell_seconds):
+    if await to_its_end(ending, stop_time.at_most(FAREWELL_SECONDS, last=last, then=CUT_OFF_LEAST_SECONDS)):
         return True
     log.warning("kafka.cut_off", client=name)
     for client in clients:
         cut_off(client)
-    in_time = await to_its_end(ending, CUT_OFF_SECONDS)
+    in_time = await to_its_end(ending, stop_time.at_most(CUT_OFF_SECONDS, last=last))
     if not in_time:
         log.critical("kafka.stuck", client=name)
     return in_time

@@ -13,7 +13,7 @@ from shared.contracts.events import Event
 from shared.contracts.topics import LARGEST_RECORD_BYTES
 from shared.delivery.outbox import PublishError
 from shared.wiring.cancellation import is_told_to_end, to_its_end
-from shared.wiring.consumers import FAREWELL_SECONDS, ClientStuckError, Consumers, stops_in_time
+from shared.wiring.consumers import ClientStuckError, Consumers, stops_in_time
 from shared.wiring.metrics import Metrics
 from shared.wiring.settings import CommonSettings
 from shared.wiring.stop_time import StopTime
@@ -175,8 +175,7 @@ class KafkaLink:
         await self._consumers.stop()
         producer, self._producer = self._producer, None
         if producer is not None:
-            farewell_seconds = self._stop_time.at_most(FAREWELL_SECONDS, last=True)
-            in_time = await stops_in_time("producer", producer.stop(), [producer.client], farewell_seconds)
+            in_time = await stops_in_time("producer", producer.stop(), [producer.client], self._stop_time, last=True)
             self._producer_stuck |= not in_time
         tripwire, self._tripwire = self._tripwire, None
         if tripwire is not None:

@@ -22,7 +22,10 @@ class StopTime:
         """Count from now on, if not from earlier on."""
         self._ends_at = min(self._ends_at, self._clock() + STOP_SECONDS)
 
-    def at_most(self, seconds: float, *, last: bool = False) -> float:
-        """Return `seconds`, or what is left where that is less; only what comes `last` may use up all of it."""
-        left = self._ends_at - self._clock() - (0.0 if last else LAST_SECONDS)
+    def at_most(self, seconds: float, *, last: bool = False, then: float = 0.0) -> float:
+        """Return `seconds`, or what is left where that is less; only what comes `last` may use up all of it.
+
+        `then` seconds stay for what the same part does after it.
+        """
+        left = self._ends_at - self._clock() - (0.0 if last else LAST_SECONDS) - then
         return max(0.0, min(seconds, left))

@@ -10,6 +10,7 @@ def test_all_parts_together_take_no_longer_than_there_is() -> None:
     stop_time.begin()
     assert stop_time.at_most(1.0) == 1.0
     assert stop_time.at_most(30.0) == STOP_SECONDS - LAST_SECONDS
+    assert stop_time.at_most(30.0, then=2.0) == STOP_SECONDS - LAST_SECONDS - 2.0
     now += STOP_SECONDS - 1
     stop_time.begin()
     assert stop_time.at_most(30.0) == 0.0
