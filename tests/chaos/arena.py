@@ -135,9 +135,11 @@ class Arena:
     def __init__(self, folder: Path, without: str | None, clocks: Clocks, *, pairs: bool = False) -> None:
         own = free_ports((*PREFERRED_PORTS, *BROKER_PORTS, *(PAIRS if pairs else REPLICAS)))
         proxied = _CALLED_BY_ADDRESS if pairs else PROXIED
+        twins = PAIRS if pairs else REPLICAS
         front = free_ports(part for name in proxied for part in parts(name, os.environ))
         self.proxies = {
-            name: Proxy(port, *(own[one] for one in (name, f"{name}-2") if one in own)) for name, port in front.items()
+            name: Proxy(port, own[name], *(own[twin] for twin in twins if twin == f"{name}-2"))
+            for name, port in front.items()
         }
         self.stack = ChaosStack(folder, without=without, clocks=clocks, ports=own, front=front, pairs=pairs)
         self._opened = AsyncExitStack()

@@ -78,10 +78,10 @@ class Proxy:
                 await asyncio.gather(self._carry(reader, far_writer), self._carry(far_reader, writer))
 
     async def _far_side(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-        for _ in range(len(self._targets)):
-            self._targets.rotate(-1)
+        self._targets.rotate(-1)
+        for target in tuple(reversed(self._targets)):  # others rotate them meanwhile
             with contextlib.suppress(OSError):
-                return await asyncio.open_connection(_LOOPBACK, self._targets[-1])
+                return await asyncio.open_connection(_LOOPBACK, target)
         return None
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
