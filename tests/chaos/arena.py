@@ -133,9 +133,9 @@ class Arena:
     """
 
     def __init__(self, folder: Path, without: str | None, clocks: Clocks, *, pairs: bool = False) -> None:
-        own = free_ports((*PREFERRED_PORTS, *BROKER_PORTS, *(PAIRS if pairs else REPLICAS)))
-        proxied = _CALLED_BY_ADDRESS if pairs else PROXIED
         twins = PAIRS if pairs else REPLICAS
+        own = free_ports((*PREFERRED_PORTS, *BROKER_PORTS, *twins))
+        proxied = _CALLED_BY_ADDRESS if pairs else PROXIED
         front = free_ports(part for name in proxied for part in parts(name, os.environ))
         self.proxies = {
             name: Proxy(port, own[name], *(own[twin] for twin in twins if twin == f"{name}-2"))
