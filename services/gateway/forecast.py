@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.gateway.domain import Restart
 from shared.contracts.videos import VideoKind
 
 SAMPLE, FEWEST = 200, 5
@@ -29,8 +30,11 @@ class Forecast:
         self._until_known = until_known
         self._readings: dict[VideoKind, _Reading] = {}
 
-    async def expected(self, kind: VideoKind) -> timedelta:
-        """Return how long a video of this kind takes. Raises PyMongoError."""
+    async def expected(self, kind: VideoKind, restart: Restart = "workflow") -> timedelta:
+        """Return how long an attempt takes; one that only fetches a file as long as an import. Raises PyMongoError."""
+        return await self._of("import" if restart == "transfer" else kind)
+
+    async def _of(self, kind: VideoKind) -> timedelta:
         reading = self._readings.get(kind)
         now = time.monotonic()
         if reading is None or now - reading.taken_at >= FRESH_SECONDS:

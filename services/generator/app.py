@@ -20,6 +20,7 @@ from services.generator.handlers import register
 from services.generator.held import Held
 from services.generator.n8n import N8n
 from services.generator.patience import Patience
+from services.generator.places import room_for_calls
 from services.generator.runs import Runs, api_beside
 from services.generator.search import Search
 from services.generator.settings import CALLBACK_GRACE, GeneratorSettings
@@ -100,6 +101,7 @@ def build(settings: GeneratorSettings) -> tuple[FastAPI, Runtime]:
         concurrency=settings.dispatch_concurrency,
         lease=settings.job_lease,
         grace=STOP_GRACE,
+        room=room_for_calls(settings.dispatch_concurrency),
     )
     register(runtime.inbox, Requests(attempts, lifecycle, working.wake), callbacks)
     runtime.watch_dependencies(kafka_required=True)

@@ -75,7 +75,11 @@ class GeneratorSettings(CatalogSettings):
         default=timedelta(hours=1),
         description="How long stopping an unwanted run is tried, or the run looked for where nobody named it.",
     )
-    dispatch_concurrency: int = Field(default=8, ge=1, description="Calls at once, per process.")
+    dispatch_concurrency: int = Field(
+        default=8,
+        ge=1,
+        description="Calls at once, per process; what asks n8n about older ones takes half of these places at most.",
+    )
     dispatch_retry_first: Duration = Field(default=timedelta(seconds=1), description="Wait after the first refusal.")
     dispatch_retry_most: Duration = Field(default=timedelta(seconds=30), description="The longest wait between calls.")
     job_lease: Duration = Field(

@@ -142,8 +142,13 @@ class Videos:
         return [to_video(document) async for document in found]
 
     async def durations(self, kind: VideoKind, limit: int) -> list[timedelta]:
-        """Return how long the newest ready videos of this kind took, from the request of their last attempt on."""
-        ready = {"kind": kind, "readyAt": {"$gte": EPOCH, "$lt": FAR}}
+        """Return how long the newest ready videos of this kind took, from the request of their last attempt on.
+
+        Those whose last attempt only fetched the file of an earlier one are left out; imports never do more.
+        """
+        ready: Document = {"kind": kind, "readyAt": {"$gte": EPOCH, "$lt": FAR}}
+        if kind != "import":
+            ready["restart"] = {"$ne": "transfer"}
         found = self._collection.find(ready, {"requestedAt": 1, "readyAt": 1}).sort("readyAt", -1).limit(limit)
         took = [video["readyAt"] - video["requestedAt"] async for video in found if "requestedAt" in video]
         return [duration for duration in took if duration > timedelta(0)]

@@ -70,13 +70,14 @@ class Lifecycle:
             video = await self.find(video_id, user_id)
             if video.status is not VideoStatus.FAILED:
                 raise NotFailedError
-            expected = await self._forecast.expected(video.kind)
+            restart = restart_of(video)
+            expected = await self._forecast.expected(video.kind, restart)
             fields = {
                 "status": VideoStatus.PROCESSING,
                 "stage": Stage.QUEUED,
                 "estimatedCompletion": utc_now() + expected,
             }
-            again = retried(video, video.attempt + 1, restart_of(video), expected.total_seconds())
+            again = retried(video, video.attempt + 1, restart, expected.total_seconds())
             try:
                 if await self._videos.retry(video, fields, slot, again):
                     return await self.find(video_id, user_id)

@@ -298,3 +298,20 @@ async def test_how_long_videos_took_counts_from_the_last_request(world: World) -
     await person.sees(video_id, status="ready")
     took = await Videos(world.database["videos"], cast("Outbox", None), timedelta(0)).durations("generate", 1)
     assert timedelta(minutes=20) <= took[0] < timedelta(minutes=20, seconds=10)
+
+
+async def test_an_attempt_that_only_fetched_the_file_does_not_say_how_long_a_rendering_takes(world: World) -> None:
+    person = await world.person()
+    await world.watch()
+    video_id = await person.ask()
+    await world.publish(events.completed(video_id))
+    await person.sees(video_id, stage="completed")
+    await world.publish(events.video_failed(video_id, code="SOURCE_UNREACHABLE"))
+    await person.sees(video_id, status="failed")
+    assert (await person.client.post(f"/api/video/retry/{video_id}")).status_code == 202
+    assert (await world.told(VideoRetryRequested, video_id=video_id)).restart == "transfer"
+    videos = Videos(world.database["videos"], cast("Outbox", None), timedelta(0))
+    before = await videos.durations("generate", 1000)
+    await world.publish(events.ready(video_id, attempt=2))
+    await person.sees(video_id, status="ready")
+    assert await videos.durations("generate", 1000) == before

@@ -31,7 +31,11 @@ def test_nine_in_ten_stay_within_it(durations: list[timedelta], expected: timede
 class Past:
     def __init__(self) -> None:
         self.reads = 0
-        self.took: dict[VideoKind, list[timedelta]] = {"create": [], "generate": seconds(*range(1, 11))}
+        self.took: dict[VideoKind, list[timedelta]] = {
+            "create": [],
+            "generate": seconds(*range(1, 11)),
+            "import": seconds(*[2] * 5),
+        }
 
     async def __call__(self, kind: VideoKind, limit: int) -> Sequence[timedelta]:
         self.reads += 1
@@ -42,6 +46,10 @@ async def test_each_kind_has_its_own_and_without_a_history_the_setting_counts() 
     told = Forecast(Past(), FIFTEEN)
     assert await told.expected("create") == FIFTEEN
     assert await told.expected("generate") == timedelta(seconds=9)
+
+
+async def test_an_attempt_that_only_fetches_the_file_takes_as_long_as_an_import() -> None:
+    assert await Forecast(Past(), FIFTEEN).expected("generate", "transfer") == timedelta(seconds=2)
 
 
 async def test_the_history_is_read_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
