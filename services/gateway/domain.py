@@ -50,8 +50,10 @@ class Stage(StrEnum):
     CANCELLED = "cancelled"
 
 
+RUNNING = frozenset({VideoStatus.PENDING, VideoStatus.PROCESSING})
+
 Origin = Literal["workflow", "transfer", "user"]
-"""Which part of an attempt failed, or that its owner stopped it."""
+"""Which part of an attempt failed, or that it was stopped, mostly by its owner."""
 
 Restart = Literal["workflow", "transfer"]
 
@@ -83,6 +85,10 @@ class Failure:
 
 
 CANCELLED = Failure(FailureCode.CANCELLED, "You cancelled this video.", retryable=True, origin="user")
+
+UNANSWERED = Failure(
+    FailureCode.UNANSWERED, "Nothing was heard of this video for too long. Try again.", retryable=True, origin="user"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +152,7 @@ class Video:
     @property
     def running(self) -> bool:
         """Return whether something is still being done about it."""
-        return self.status in (VideoStatus.PENDING, VideoStatus.PROCESSING)
+        return self.status in RUNNING
 
 
 def restart_of(video: Video) -> Restart:

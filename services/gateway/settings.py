@@ -72,6 +72,12 @@ class GatewaySettings(StorageSettings):
     reannounce_most: Duration = Field(
         default=timedelta(minutes=5), gt=timedelta(0), description="The longest wait between two times of asking."
     )
+    answer_deadline: Duration = Field(
+        default=timedelta(days=1),
+        gt=timedelta(0),
+        description="A video that was asked about for so long without any news is stopped (`UNANSWERED`). More than "
+        "WORKFLOW_DEADLINE_MOST and TRANSFER_DEADLINE.",
+    )
     timeline_entries: int = Field(
         default=500,
         ge=1,

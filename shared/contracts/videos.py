@@ -21,6 +21,7 @@ class FailureCode(StrEnum):
     """Why an attempt ended without a video. Users read the message; programs read the code."""
 
     CANCELLED = "CANCELLED"
+    UNANSWERED = "UNANSWERED"
     WORKFLOW_REFUSED = "WORKFLOW_REFUSED"
     WORKFLOW_UNREACHABLE = "WORKFLOW_UNREACHABLE"
     WORKFLOW_FAILED = "WORKFLOW_FAILED"

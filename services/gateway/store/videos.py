@@ -222,7 +222,7 @@ class Videos:
             raise _taken(error) from error
 
     async def cancel(self, video: Video, failure: Failure, event: Event) -> bool:
-        """End the attempt by its owner's wish, unless the view moved on since `video` was read."""
+        """End the attempt before the others do, unless the view moved on since `video` was read."""
         values = {
             "status": VideoStatus.FAILED,
             "stage": Stage.CANCELLED,

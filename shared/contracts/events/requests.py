@@ -49,10 +49,11 @@ class VideoRetryRequested(VideoEvent):
 
 
 class VideoCancelled(VideoEvent):
-    """A user stopped this attempt; it stays failed with code CANCELLED whatever comes later."""
+    """An attempt was stopped, by its owner or as nobody answered for it; it stays failed whatever comes later."""
 
     topic = topics.VIDEO_REQUESTS
     title: str
+    by: Literal["owner", "gateway"] = "owner"
 
 
 class VideoDeleted(VideoEvent):
