@@ -15,6 +15,7 @@ from services.generator.unwanted import DELETED, discarded, unwanted_key
 from services.generator.workflow import Lifecycle
 from shared.contracts.events import (
     CallbackJudged,
+    CompletionReported,
     Event,
     ProgressReported,
     WorkflowErrorReported,
@@ -87,7 +88,7 @@ class Callbacks:
             if video.deleted:
                 await self._discard_for_deleted(video, event.attempt, news)
                 return await self._tell(event, Outcome.LATE)
-            attempt = video.reported(event.attempt, execution_id(event.execution_id))
+            attempt = video.reported(event.attempt, execution_id(event.execution_id), _newest(event))
         else:
             attempt = await self._running(event)
         concluded = await self._lifecycle.happen(attempt.id, news) if attempt is not None else None
@@ -151,6 +152,10 @@ def _news(event: Report) -> News:
     if video_url is None and s3_key is None:
         return News(Happening.EMPTY_RESULT, execution_id=execution)
     return News(Happening.RESULT, execution_id=execution, video_url=video_url, s3_key=s3_key)
+
+
+def _newest(event: Report) -> int | None:
+    return event.newest if isinstance(event, CompletionReported) else None
 
 
 def _progressed(attempt: Attempt, event: ProgressReported) -> WorkflowProgressed:

@@ -28,18 +28,20 @@ class Video:
     deleted: bool
     attempts: tuple[Attempt, ...]
 
-    def attempt(self, number: int | None) -> Attempt | None:
-        """Return attempt `number`, or the newest where it is None."""
-        if number is None:
-            return self.attempts[-1] if self.attempts else None
+    def attempt(self, number: int) -> Attempt | None:
+        """Return attempt `number`."""
         return next((attempt for attempt in self.attempts if attempt.attempt == number), None)
 
-    def reported(self, number: int | None, execution_id: str | None) -> Attempt | None:
-        """Return the attempt a report is about: the one it names, else the one that ran so, else the newest."""
-        if number is None and execution_id is not None:
-            ran = next((attempt for attempt in self.attempts if attempt.execution_id == execution_id), None)
-            return ran or self.attempt(None)
-        return self.attempt(number)
+    def reported(self, number: int | None, execution_id: str | None, newest: int | None = None) -> Attempt | None:
+        """Return the attempt a report is about: the one it names, else the one that ran so, else the newest.
+
+        `newest` is the newest when the report came, where that is known: none that began later is meant.
+        """
+        if number is not None:
+            return self.attempt(number)
+        ran = (attempt for attempt in self.attempts if execution_id and attempt.execution_id == execution_id)
+        until_then = (attempt for attempt in reversed(self.attempts) if newest is None or attempt.attempt <= newest)
+        return next(ran, None) or next(until_then, None)
 
 
 class Attempts:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -87,12 +88,14 @@ class Callbacks:
         if waited is not None:
             self._metrics.callback_seconds.labels(purpose=event.purpose).observe(max(0.0, waited.total_seconds()))
 
-    async def _take(self, webhook: Webhook, make: Callable[[str, Webhook], Event]) -> Received:
+    async def _take(self, webhook: Webhook, about: Callable[[Webhook, int | None, str], Event]) -> Received:
         known = await self._videos.known(webhook.video_id) if webhook.video_id is not None else None
         matched = known is not None if webhook.video_id is not None else await self._runs_as(webhook.execution_id)
+        newest = known.attempt if known else None
+        make = partial(about, webhook, newest)
         # What names neither itself nor an attempt is about the newest one: a later attempt may well say the same again.
-        newest = f"newest {known.attempt}" if known and webhook.key is None else None
-        attempt = newest if webhook.attempt is None else str(webhook.attempt)
+        unnamed = f"newest {newest}" if newest and webhook.key is None else None
+        attempt = unnamed if webhook.attempt is None else str(webhook.attempt)
         said = (webhook.purpose, webhook.video_id, attempt, webhook.key or webhook.body_hash)
         try:
             return await self._store(webhook, receipt_id_of(*said), matched, make)
@@ -110,10 +113,8 @@ class Callbacks:
             self._count(webhook, "repeated")
             return Received(other, taken.matched)
 
-    async def _store(
-        self, webhook: Webhook, receipt_id: str, matched: bool, make: Callable[[str, Webhook], Event]
-    ) -> Received:
-        await self._receipts.add(webhook.receipt(receipt_id, matched), make(receipt_id, webhook))
+    async def _store(self, webhook: Webhook, receipt_id: str, matched: bool, make: Callable[[str], Event]) -> Received:
+        await self._receipts.add(webhook.receipt(receipt_id, matched), make(receipt_id))
         self._count(webhook, "stored" if matched else "unmatched")
         return Received(receipt_id, matched)
 
@@ -130,15 +131,16 @@ def _warn_of_repeat(webhook: Webhook, known: Known | None) -> None:
         log.warning("webhook.repeat_after_retry", purpose=webhook.purpose, video_id=webhook.video_id)
 
 
-def _completion(receipt_id: str, webhook: Webhook) -> CompletionReported:
-    return CompletionReported.model_validate(_reported(receipt_id, webhook, "completion_reported"))
+def _completion(webhook: Webhook, newest: int | None, receipt_id: str) -> CompletionReported:
+    reported = _reported(webhook, receipt_id, "completion_reported")
+    return CompletionReported.model_validate({**reported, "newest": newest})
 
 
-def _workflow_error(receipt_id: str, webhook: Webhook) -> WorkflowErrorReported:
-    return WorkflowErrorReported.model_validate(_reported(receipt_id, webhook, "workflow_error_reported"))
+def _workflow_error(webhook: Webhook, _: int | None, receipt_id: str) -> WorkflowErrorReported:
+    return WorkflowErrorReported.model_validate(_reported(webhook, receipt_id, "workflow_error_reported"))
 
 
-def _reported(receipt_id: str, webhook: Webhook, transition: str) -> dict[str, Any]:
+def _reported(webhook: Webhook, receipt_id: str, transition: str) -> dict[str, Any]:
     return {
         **webhook.fields,
         "id": event_id(receipt_id, webhook.attempt or 0, transition),

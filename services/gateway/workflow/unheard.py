@@ -29,8 +29,9 @@ class Unheard:
 def asked_for(document: Document) -> timedelta:
     """Return how long the answers to what was asked were waited for, since the last news."""
     asked = document.get("asked")
-    no_news = asked is not None and asked["since"] == document.get("updatedAt")
-    return timedelta(seconds=asked["seconds"] if no_news else 0)
+    if asked is None or asked["since"] != document.get("updatedAt"):
+        return timedelta(0)
+    return timedelta(seconds=asked["seconds"])
 
 
 def asking_for(document: Document, wait: timedelta) -> Document:

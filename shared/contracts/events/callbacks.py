@@ -11,13 +11,15 @@ from shared.contracts.events.base import Event, VideoEvent
 class CompletionReported(Event):
     """A workflow said that a video is ready (`video_url` or `s3_key`) or failed (`error`).
 
-    `attempt` is None where neither the callback URL nor the body names one: then the newest attempt is meant.
+    `attempt` is None where neither the callback URL nor the body names one: then the newest attempt is meant, of those
+    up to `newest`, which was the newest when the webhook came. It may be judged again much later.
     """
 
     topic = topics.VIDEO_CALLBACKS
     receipt_id: str
     video_id: str
     attempt: int | None = None
+    newest: int | None = None
     status: Literal["ready", "failed"]
     video_url: str | None = None
     s3_key: str | None = None

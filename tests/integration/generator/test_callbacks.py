@@ -39,6 +39,20 @@ async def test_a_result_without_attempt_is_for_the_newest(world: World) -> None:
     assert (await world.event(WorkflowCompleted, event.video_id)).s3_key == "videos/ann/1.mp4"
 
 
+async def test_a_result_without_attempt_that_is_judged_late_is_for_the_newest_of_its_time(world: World) -> None:
+    """Its judgement may have been lost, and the video tried again meanwhile."""
+    event = await world.request(started("303"))
+    await world.event(WorkflowStarted, event.video_id)
+    world.n8n.script[event.video_id] = started("304")
+    await world.publish(retry_of(event))
+    await world.event(WorkflowStarted, event.video_id, attempt=2)
+    await world.complete(event.video_id, attempt=None, newest=1)
+    await world.callbacks_handled(event.video_id)
+    assert (await world.document(event.video_id, attempt=2))["state"] == "started"
+    await world.complete(event.video_id, attempt=None, newest=2)
+    await world.event(WorkflowCompleted, event.video_id, attempt=2)
+
+
 async def test_a_result_that_names_only_its_execution_is_not_for_another_attempt(world: World) -> None:
     event = await world.request(started("120"))
     await world.event(WorkflowStarted, event.video_id)

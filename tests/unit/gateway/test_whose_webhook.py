@@ -1,4 +1,4 @@
-"""A key that is the same for every attempt hides what is reported about the later ones: the log says so."""
+"""Which attempt a webhook is about that does not say so; a key that is always the same hides the later ones."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -8,9 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.gateway.store.history import History
-from services.gateway.store.receipts import Receipts
+from services.gateway.store.receipts import Receipts, passed_on
 from services.gateway.store.videos import Videos
 from services.gateway.workflow.callbacks import Callbacks, Webhook
+from shared.contracts.events import CompletionReported
 from tests.unit.collection import METRICS, Memory, Post
 from tests.unit.gateway.view_world import VIDEO, World
 from tests.unit.turns import Run
@@ -21,12 +22,16 @@ def webhook(key: str | None, attempt: int | None = None) -> Webhook:
     return Webhook("complete", b"{}", "secret", key, VIDEO, attempt, None, fields)
 
 
-def warnings_of(attempt: int, webhooks: Sequence[Webhook]) -> list[str]:
-    """Return what is warned of when these come, the last one during this attempt."""
-    world, memory = World(), Memory()
+def callbacks_of(world: World, memory: Memory) -> Callbacks:
     receipts = Receipts(memory.collection, Post(memory), timedelta(seconds=30))
     videos = Videos(world.memory.collection, Post(world.memory), timedelta(seconds=30))
-    callbacks = Callbacks(receipts, videos, cast("History", None), METRICS)
+    return Callbacks(receipts, videos, cast("History", None), METRICS)
+
+
+def warnings_of(attempt: int, webhooks: Sequence[Webhook]) -> list[str]:
+    """Return what is warned of when these come, the last one during this attempt."""
+    world = World()
+    callbacks = callbacks_of(world, Memory())
     *before, last = webhooks
     with capture_logs() as logs:
         for one in before:
@@ -51,3 +56,13 @@ def test_what_may_be_news_of_a_later_attempt_is_warned_of(
     attempt: int, webhooks: list[Webhook], warned: list[str]
 ) -> None:
     assert warnings_of(attempt, webhooks) == warned
+
+
+def test_which_attempt_was_the_newest_is_passed_on_with_it() -> None:
+    world, memory = World(), Memory()
+    world.video["attempt"] = 2
+    Run(callbacks_of(world, memory).completed(webhook(None))).finish()
+    (receipt,) = memory.documents.values()
+    event = passed_on(receipt)
+    assert isinstance(event, CompletionReported)
+    assert (event.attempt, event.newest) == (None, 2)
