@@ -1,11 +1,12 @@
 """The generator's own rooms on collections in memory; the workflow engine, the time and the workers are the test's."""
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 
-from services.generator.asking import Asking, Told
+from services.generator.asking import Asking, Said, Told
 from services.generator.attempt import Attempt
 from services.generator.awaiting import Awaiting
 from services.generator.callbacks import Callbacks
@@ -13,32 +14,42 @@ from services.generator.calls import Engine
 from services.generator.catalog_store import CatalogStore
 from services.generator.dispatch import Dispatcher, Pace
 from services.generator.domain import Happening, LateResult
+from services.generator.executions import Execution
 from services.generator.handlers import register
 from services.generator.held import Held
 from services.generator.n8n import Answer, Call, N8n
 from services.generator.patience import Patience
+from services.generator.runs import NotToldError, Runs, Stop
+from services.generator.search import Search
 from services.generator.settling import Settling
-from services.generator.store import AWAIT, DISPATCH, Attempts
+from services.generator.stopping import Stopping
+from services.generator.store import AWAIT, DISPATCH, STOP, Attempts
 from services.generator.workflow import Lifecycle, Requests, Rules
 from shared.contracts.events import CallbackJudged, Event
 from shared.delivery.leases import Lease, LeaseLostError
+from shared.delivery.workers import Work
 from tests.unit.collection import METRICS, Memory, Post
 from tests.unit.topics_in import TopicsIn
 from tests.unit.turns import Turn
 
 DEADLINE, LAST_DEADLINE, HELD_FOR = timedelta(minutes=45), timedelta(hours=3), timedelta(hours=1)
+STOP_WITHIN = timedelta(hours=1)
 LONG = timedelta(hours=5)
 VIDEO, USER = "ann_1", "ann"
 
 
 class World:
-    """One generator. `post` holds what it told for certain, `sent` what it sent straight, `runs` what n8n started."""
+    """One generator. `post` holds what it told for certain, `sent` what it sent straight, `runs` what n8n started.
+
+    `looked_after` are the attempts whose run somebody tried to stop.
+    """
 
     def __init__(self, late_result: LateResult = "adopt") -> None:
         self.memory, self.held_memory = Memory(), Memory()
         self.post = Post(self.memory)
         self.sent: list[Event] = []
         self.runs: list[str] = []
+        self.looked_after: set[str] = set()
         self.topics = TopicsIn()
         self._attempts = Attempts(self.memory.collection, self.post, timedelta(minutes=1))
         self._lifecycle = Lifecycle(self._attempts, Rules(DEADLINE, LAST_DEADLINE, timedelta(minutes=15), late_result))
@@ -55,9 +66,8 @@ class World:
         return {attempt.attempt: attempt for attempt in stored}
 
     def jobs(self) -> list[str]:
-        """Return the attempts whose calling or awaiting is somebody's job."""
-        kinds = {id_: one.get("job", {}).get("kind") for id_, one in self.memory.documents.items()}
-        return [str(id_) for id_, kind in kinds.items() if kind in (DISPATCH, AWAIT)]
+        """Return the attempts whose calling, awaiting or stopping is somebody's job."""
+        return [str(id_) for id_, document in self.memory.documents.items() if "job" in document]
 
     def judged(self, receipt_id: str) -> list[str]:
         """Return what was said to have come of a webhook."""
@@ -69,32 +79,57 @@ class World:
         self.memory.age(by)
         self.held_memory.age(by)
 
-    async def work(self, lease: Lease, answer: Answer, told: Told) -> None:
-        """Do a job; where it calls or asks the engine, that is what comes back."""
+    async def work(self, lease: Lease, says: "Says") -> None:
+        """Do a job; where it calls, asks or stops the engine, that is what comes back."""
+        work = {DISPATCH: self._dispatcher, AWAIT: self._awaiting, STOP: self._stopping}[lease.kind]
         with contextlib.suppress(LeaseLostError):
-            work = self._dispatcher(answer) if lease.kind == DISPATCH else self._awaiting(told)
-            await work(lease)
+            await work(says)(lease)
 
     async def look(self, lease: Lease) -> None:
         """Look again at a callback that was held."""
         with contextlib.suppress(LeaseLostError):
             await self._callbacks.look_again(lease)
 
-    def _dispatcher(self, answer: Answer) -> Callable[[Lease], Awaitable[None]]:
+    def _dispatcher(self, says: "Says") -> Work:
         engine, catalog = cast("Engine", _Addresses()), cast("CatalogStore", None)
-        n8n = cast("N8n", _Engine(self, answer))
+        n8n = cast("N8n", _Engine(self, says.answer))
         pace = Pace(timedelta(seconds=1), timedelta(seconds=30), timedelta(hours=76))
         rooms = (self._attempts, self._lifecycle, self._settling, catalog, self._held, engine, n8n, pace, METRICS)
         return Dispatcher(*rooms).work
 
-    def _awaiting(self, told: Told) -> Callable[[Lease], Awaitable[None]]:
-        asking = cast("Asking", _Asking(told))
+    def _awaiting(self, says: "Says") -> Work:
+        asking = cast("Asking", _Asking(says.told))
         patience = Patience(timedelta(minutes=5), timedelta(minutes=15), LAST_DEADLINE)
         return Awaiting(self._attempts, self._settling, self._held, asking, patience, METRICS, self._send).work
+
+    def _stopping(self, says: "Says") -> Work:
+        runs, search = cast("Runs", _Runs(says)), cast("Search", _Search(says))
+        stopping = Stopping(self._attempts, runs, search, STOP_WITHIN, METRICS)
+
+        async def work(lease: Lease) -> None:
+            self.looked_after.add(str(lease.id))
+            await stopping.work(lease)
+
+        return work
 
     async def _send(self, event: Event) -> None:
         await Turn()
         self.sent.append(event)
+
+
+@dataclass(frozen=True)
+class Says:
+    """What the engine answers to a call, to a question and to a stop."""
+
+    answer: Answer
+    told: Told
+    stop: Stop = Stop.STOPPED
+
+    async def execution(self) -> Execution | None:
+        await Turn()
+        if self.told.said is Said.NOTHING:
+            raise NotToldError("status 503")
+        return self.told.execution
 
 
 class _Addresses:
@@ -123,6 +158,26 @@ class _Asking:
     async def about(self, attempt: Attempt, *, thoroughly: bool) -> Told:
         await Turn()
         return self._told
+
+
+class _Runs:
+    def __init__(self, says: Says) -> None:
+        self._says = says
+
+    async def look(self, *_: object, with_data: bool) -> Execution | None:
+        return await self._says.execution()
+
+    async def stop(self, *_: object) -> Stop:
+        await Turn()
+        return self._says.stop
+
+
+class _Search:
+    def __init__(self, says: Says) -> None:
+        self._says = says
+
+    async def find(self, _: Attempt, *, wait: bool) -> Execution | None:
+        return await self._says.execution()
 
 
 def _nothing() -> None: ...

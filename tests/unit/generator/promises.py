@@ -4,6 +4,7 @@ Nothing in here asks the service's rules what should follow. What is checked are
 """
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import Any
 
 from services.generator.attempt import Attempt
@@ -36,6 +37,8 @@ LATER_ENDS = {
     "superseded": {"deleted"},
     "deleted": set[str](),
 }
+UNWANTED = {"cancelled", "superseded", "deleted"}
+RUNS = {"calling", "unknown", "started", "given_up"}
 UNHEARD = {"WORKFLOW_UNREACHABLE", "WORKFLOW_UNKNOWN", "WORKFLOW_TIMEOUT", "WORKFLOW_LOST", "WORKFLOW_FAILED"}
 SAID = (["WORKFLOW_FAILED"], ["RESULT_INVALID"])
 UNPLACED = ("held", "quarantined")
@@ -100,6 +103,9 @@ class Promises:
     def all_is_over(self) -> None:
         """Look at what remains where every job was done long after every deadline."""
         assert not [one.id for one in self._attempts.values() if one.state in LIVES]
+        assert not self._world.jobs(), "somebody goes on with it"
+        costing = {one.id for number, one in self._attempts.items() if self._may_have_run_on(number)}
+        assert costing & set(self._world.runs) <= self._world.looked_after, "nobody tried to stop it"
         held = {id_: document["state"] for id_, document in self._world.held_memory.documents.items()}
         assert set(held.values()) <= {"settled", "quarantined"}
         for event in self._reports.values():
@@ -108,6 +114,11 @@ class Promises:
             if judgement.outcome == "quarantined":
                 assert held[event.id] == "quarantined"
             self._judged(event, judgement)
+
+    def _may_have_run_on(self, number: int) -> bool:
+        """Return whether people ended the attempt while, for all that was known, the engine was at it."""
+        states = self._states[number]
+        return any(was in RUNS and now in UNWANTED for was, now in pairwise(states))
 
     # --- what is stored -----------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from services.generator.asking import Said, Told
 from services.generator.domain import Happening, LateResult
 from services.generator.executions import Execution
 from services.generator.n8n import Answer
+from services.generator.runs import Stop
 from shared.contracts.events import (
     CompletionReported,
     Event,
@@ -34,7 +35,7 @@ from shared.contracts.events import (
     VideoRetryRequested,
     WorkflowErrorReported,
 )
-from tests.unit.generator.attempts_world import LONG, USER, VIDEO, World
+from tests.unit.generator.attempts_world import LONG, USER, VIDEO, Says, World
 from tests.unit.generator.promises import Promises
 from tests.unit.turns import Run
 
@@ -68,6 +69,7 @@ def _told(said: Said, execution_id: str, status: str) -> Told:
 
 
 tolds = st.builds(_told, st.sampled_from(Said), st.sampled_from(["7", "8"]), st.sampled_from(["success", "error"]))
+says = st.builds(Says, answers, tolds, st.sampled_from(Stop))
 
 
 @dataclass(eq=False)
@@ -96,7 +98,7 @@ class AttemptMachine(RuleBasedStateMachine):
         self.promises = Promises(self.world)
         if answer is not None:
             self.deliver(_request(1), None)
-            self.work_at(f"{VIDEO}:1", answer, Told(Said.NOTHING), until)
+            self.work_at(f"{VIDEO}:1", Says(answer, Told(Said.NOTHING)), until)
 
     def teardown(self) -> None:
         for way in self.parked:
@@ -153,11 +155,11 @@ class AttemptMachine(RuleBasedStateMachine):
     # --- what is done about it ----------------------------------------------------------------------------
 
     @precondition(lambda self: self.world.jobs())
-    @rule(pick=picks, answer=answers, told=tolds, until=turns)
-    def work(self, pick: int, answer: Answer, told: Told, until: int | None) -> None:
+    @rule(pick=picks, says=says, until=turns)
+    def work(self, pick: int, says: Says, until: int | None) -> None:
         """A worker takes a job that waits, or one whose worker is thought dead."""
         jobs = self.world.jobs()
-        self.work_at(jobs[pick % len(jobs)], answer, told, until)
+        self.work_at(jobs[pick % len(jobs)], says, until)
 
     @precondition(lambda self: self.world.held_memory.documents)
     @rule(pick=picks, until=turns)
@@ -186,8 +188,8 @@ class AttemptMachine(RuleBasedStateMachine):
         self.promises.aged()
 
     @precondition(lambda self: self.ways > 12)
-    @rule(answer=answers, told=tolds)
-    def everybody_is_done_and_long_after(self, answer: Answer, told: Told) -> None:
+    @rule(says=says)
+    def everybody_is_done_and_long_after(self, says: Says) -> None:
         """However the engine answers: when the last deadline is over, every attempt has ended."""
         for way in list(self.parked):
             self.advance(way, None)
@@ -195,7 +197,7 @@ class AttemptMachine(RuleBasedStateMachine):
             self.world.age(LONG)
             self.promises.aged()
             for id_ in self.world.jobs():
-                self.work_at(id_, answer, told, None)
+                self.work_at(id_, says, None)
             for held in self.world.held_memory.documents:
                 self.look_at(held, None)
         self.promises.all_is_over()
@@ -219,10 +221,10 @@ class AttemptMachine(RuleBasedStateMachine):
     def way_of(self, event: Event) -> Way:
         return Way(Run(self.world.topics.handling(event)), _touched(event), event)
 
-    def work_at(self, id_: str, answer: Answer, told: Told, until: int | None) -> None:
+    def work_at(self, id_: str, says: Says, until: int | None) -> None:
         lease = self.world.memory.claim(id_)
         assert lease is not None
-        self.advance(Way(Run(self.world.work(lease, answer, told)), {int(id_.rpartition(":")[2])}), until)
+        self.advance(Way(Run(self.world.work(lease, says)), {int(id_.rpartition(":")[2])}), until)
 
     def look_at(self, held: object, until: int | None) -> None:
         lease = self.world.held_memory.claim(held)

@@ -11,7 +11,7 @@ from services.generator.n8n import Answer
 from shared.contracts.events import VideoRequested
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease
-from tests.unit.generator.attempts_world import DEADLINE, LAST_DEADLINE, LONG, USER, VIDEO, World
+from tests.unit.generator.attempts_world import DEADLINE, LAST_DEADLINE, LONG, USER, VIDEO, Says, World
 from tests.unit.turns import Run
 
 ID = f"{VIDEO}:1"
@@ -43,7 +43,7 @@ def claim(world: World) -> Lease:
 
 
 def work(world: World, answer: Answer = TAKEN, told: Told = NOTHING) -> Attempt:
-    Run(world.work(claim(world), answer, told)).finish()
+    Run(world.work(claim(world), Says(answer, told))).finish()
     return world.attempts[1]
 
 

@@ -16,7 +16,7 @@ from shared.contracts.events import (
     WorkflowErrorReported,
     WorkflowNoted,
 )
-from tests.unit.generator.attempts_world import LAST_DEADLINE, LONG, USER, VIDEO, World
+from tests.unit.generator.attempts_world import LAST_DEADLINE, LONG, USER, VIDEO, Says, World
 from tests.unit.turns import Run
 
 WHAT: dict[str, Any] = {"kind": "create", "request_id": "r", "title": "Rates", "email": "a@example.com", "fields": {}}
@@ -87,7 +87,7 @@ def called(world: World, *attempts: int) -> None:
     for number in attempts:
         lease = world.memory.claim(f"{VIDEO}:{number}")
         assert lease is not None
-        Run(world.work(lease, Answer(Happening.TAKEN, "status 200", "7"), Told(Said.NOTHING))).finish()
+        Run(world.work(lease, Says(Answer(Happening.TAKEN, "status 200", "7"), Told(Said.NOTHING)))).finish()
 
 
 def lasting_notes(world: World) -> list[str]:
