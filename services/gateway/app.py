@@ -44,7 +44,7 @@ from services.gateway.workflow.logins import Limits, Logins
 from services.gateway.workflow.progress_reports import ProgressReports
 from services.gateway.workflow.quarantine import Quarantine
 from services.gateway.workflow.quota import Quota
-from services.gateway.workflow.reannouncing import Reannouncing, never, unanswered_receipt, unanswered_video
+from services.gateway.workflow.reannouncing import Reannouncing, unanswered_receipt, unanswered_video
 from services.gateway.workflow.requests import Requests
 from services.gateway.workflow.start import Start
 from services.gateway.workflow.unheard import Unheard
@@ -94,8 +94,6 @@ class _Parts:
     signer: Signer
     logins: Logins
     forecast: Forecast
-    quota: Quota
-    lifecycle: Lifecycle
     callbacks: Callbacks
     notifier: Notifier
     storage: HttpClient
@@ -124,17 +122,13 @@ def build(settings: GatewaySettings) -> Gateway:
 def _parts(settings: GatewaySettings) -> _Parts:
     runtime = Runtime("gateway", settings, settings.gateway_mongo_url)
     metrics, store, signer = runtime.metrics, Store(runtime, settings), Signer()
-    quota = Quota(store.videos, settings.video_quota)
-    forecast = Forecast(store.videos.durations, settings.expected_duration)
     return _Parts(
         settings=settings,
         runtime=runtime,
         store=store,
         signer=signer,
         logins=Logins(store.accounts, store.sessions, store.throttle, Passwords(), signer, metrics, _limits(settings)),
-        forecast=forecast,
-        quota=quota,
-        lifecycle=Lifecycle(store.videos, quota, metrics, forecast),
+        forecast=Forecast(store.videos.durations, settings.expected_duration),
         callbacks=Callbacks(store.receipts, store.videos, store.history, metrics),
         notifier=Notifier(settings.notifier_url, settings.streams_per_user, metrics),
         storage=HttpClient(timeout=2),
@@ -153,15 +147,13 @@ def _listen(parts: _Parts) -> None:
 def _reannounce(parts: _Parts) -> None:
     settings, runtime, store = parts.settings, parts.runtime, parts.store
     first, most = settings.reannounce_after, settings.reannounce_most
-    unheard = Unheard(parts.lifecycle.give_up, settings.answer_deadline)
-    for documents, outbox, unanswered, ends in (
-        (store.video_documents, store.video_outbox, unanswered_video, unheard.ends),
-        (store.receipt_documents, store.receipt_outbox, unanswered_receipt, never),
-    ):
-        behind = runtime.backlog.behind
-        asking = Reannouncing(outbox, unanswered, runtime.metrics, behind, first=first, most=most, ends=ends)
+    behind = runtime.backlog.behind
+    videos = Reannouncing(store.video_outbox, unanswered_video, runtime.metrics, behind, first=first, most=most)
+    receipts = Reannouncing(store.receipt_outbox, unanswered_receipt, runtime.metrics, behind, first=first, most=most)
+    unheard = Unheard(store.videos, runtime.metrics, videos.work, settings.answer_deadline)
+    for documents, work in ((store.video_documents, unheard.work), (store.receipt_documents, receipts.work)):
         poll_every = min(REANNOUNCE_POLL, first / 2)
-        runtime.workers(documents, asking.work, concurrency=4, lease=REANNOUNCE_LEASE, poll_every=poll_every)
+        runtime.workers(documents, work, concurrency=4, lease=REANNOUNCE_LEASE, poll_every=poll_every)
 
 
 def _watch(parts: _Parts) -> None:
@@ -192,15 +184,17 @@ def _routers(parts: _Parts) -> tuple[APIRouter, ...]:
     settings, store, metrics = parts.settings, parts.store, parts.runtime.metrics
     access = Access(parts.signer, Origins(settings.public_url, settings.cors_origins))
     urls = _signed_urls(settings)
-    accepting = Requests(store.videos, parts.quota, metrics, parts.forecast)
+    quota = Quota(store.videos, settings.video_quota)
+    accepting = Requests(store.videos, quota, metrics, parts.forecast)
+    lifecycle = Lifecycle(store.videos, quota, metrics, parts.forecast)
     progress = ProgressReports(store.receipts, store.videos, StraightSender(parts.runtime.kafka.send), metrics)
     gate = WebhookAccess(settings.webhook_secrets)
     return (
         auth.router(parts.logins, access, parts.signer, secure=settings.public_url.startswith("https://")),
         requests.router(accepting, access),
         videos.lists_router(store.videos, store.history, store.tally, urls, access),
-        videos.router(parts.lifecycle, urls, access),
-        timeline.router(parts.lifecycle, store.timeline, access),
+        videos.router(lifecycle, urls, access),
+        timeline.router(lifecycle, store.timeline, access),
         catalog.router(store.catalog, access),
         notifications.router(parts.notifier, access),
         webhooks.router(parts.callbacks, progress, gate, metrics),

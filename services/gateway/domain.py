@@ -22,7 +22,8 @@ FOREVER = 10**12
 class Rank(IntEnum):
     """How far an attempt is. Within one attempt only what ranks higher applies.
 
-    SAID_WHY is of the history alone: a video that was given up and then said to have failed stays FAILED.
+    UNANSWERED shows as failed until a real end comes. SAID_WHY is of the history alone: a video that was given up and
+    then said to have failed stays FAILED.
     """
 
     REQUESTED = 10
@@ -30,6 +31,7 @@ class Rank(IntEnum):
     STARTED = 31
     COMPLETED = 40
     TRANSFERRING = 50
+    UNANSWERED = 80
     FAILED = 90
     SAID_WHY = 91
     READY = 95
@@ -50,10 +52,8 @@ class Stage(StrEnum):
     CANCELLED = "cancelled"
 
 
-RUNNING = frozenset({VideoStatus.PENDING, VideoStatus.PROCESSING})
-
 Origin = Literal["workflow", "transfer", "user"]
-"""Which part of an attempt failed, or that it was stopped, mostly by its owner."""
+"""Which part of an attempt failed, or that no part did: its owner stopped it, or did not want to wait any longer."""
 
 Restart = Literal["workflow", "transfer"]
 
@@ -87,7 +87,10 @@ class Failure:
 CANCELLED = Failure(FailureCode.CANCELLED, "You cancelled this video.", retryable=True, origin="user")
 
 UNANSWERED = Failure(
-    FailureCode.UNANSWERED, "Nothing was heard of this video for too long. Try again.", retryable=True, origin="user"
+    FailureCode.UNANSWERED,
+    "Nothing was heard of this video for too long. It may still arrive. You can try again.",
+    retryable=True,
+    origin="user",
 )
 
 
@@ -138,6 +141,7 @@ class Video:
     fields: dict[str, Any] | None = None
     source_url: str | None = None
     result_url: str | None = None
+    result_key: str | None = None
     progress: float | None = None
     message: str | None = None
     estimated_completion: datetime | None = None
@@ -152,7 +156,7 @@ class Video:
     @property
     def running(self) -> bool:
         """Return whether something is still being done about it."""
-        return self.status in RUNNING
+        return self.status in (VideoStatus.PENDING, VideoStatus.PROCESSING)
 
 
 def restart_of(video: Video) -> Restart:
@@ -167,5 +171,5 @@ def restart_of(video: Video) -> Restart:
     if failure is None or failure.origin == "workflow":
         return "workflow"
     if failure.origin == "user":
-        return "transfer" if video.result_url else "workflow"
+        return "transfer" if video.result_url or video.result_key else "workflow"
     return "transfer" if may_pass(failure.code) else "workflow"

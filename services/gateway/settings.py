@@ -75,8 +75,8 @@ class GatewaySettings(StorageSettings):
     answer_deadline: Duration = Field(
         default=timedelta(days=1),
         gt=timedelta(0),
-        description="A video that was asked about for so long without any news is stopped (`UNANSWERED`). More than "
-        "WORKFLOW_DEADLINE_MOST and TRANSFER_DEADLINE.",
+        description="A video that was asked about for so long without any news shows as failed (`UNANSWERED`). Longer "
+        "than a rendering may be silent (WORKFLOW_DEADLINE, WORKFLOW_DEADLINE_MOST) and TRANSFER_DEADLINE.",
     )
     timeline_entries: int = Field(
         default=500,

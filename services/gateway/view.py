@@ -49,13 +49,14 @@ class View:
     async def workflow_completed(self, event: WorkflowCompleted) -> None:
         """Show that there is a file to fetch; a late one is fetched while the video still shows as failed."""
         await self._enter_history(event, Rank.READY, "completed")
-        fields = {"resultUrl": event.video_url} if event.video_url else {}
-        if event.adopted and await self._videos.adopting(event.video_id, event.attempt, fields):
+        place = {"resultUrl": event.video_url} if event.video_url else {}
+        place |= {"resultKey": event.s3_key} if event.s3_key else {}
+        if event.adopted and await self._videos.adopting(event.video_id, event.attempt, place):
             return
-        moving = {**fields, "status": VideoStatus.PROCESSING, "stage": Stage.COMPLETED}
+        moving = {**place, "status": VideoStatus.PROCESSING, "stage": Stage.COMPLETED}
         moved = await self._videos.advance(event.video_id, event.attempt, Rank.COMPLETED, moving)
-        if not moved and event.video_url:
-            await self._videos.learn_result(event.video_id, event.attempt, event.video_url)
+        if not moved and place:
+            await self._videos.learn_result(event.video_id, event.attempt, place)
 
     async def workflow_failed(self, event: WorkflowFailed) -> None:
         """Show why the workflow made no video, also where it says so only after it was given up."""

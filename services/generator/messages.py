@@ -15,7 +15,7 @@ NOT_SAID = (
 STILL_RUNNING = "This takes longer than usual. The rendering service is still at work on it."
 
 _TEXTS = {
-    FailureCode.CANCELLED: "This video was stopped.",
+    FailureCode.CANCELLED: "You cancelled this video.",
     FailureCode.WORKFLOW_REFUSED: "The rendering service refused this video. Try again later; if it stays, tell us.",
     FailureCode.WORKFLOW_UNREACHABLE: (
         "This video could not be handed to the rendering service in time. Nothing was made. Try again."

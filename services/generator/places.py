@@ -11,7 +11,7 @@ from shared.delivery.workers import Room
 
 
 def room_for_calls(places: int) -> Room:
-    """Return the room of workers with so many `places`: jobs that are no call get half of them at most."""
+    """Return the room of workers with so many `places`: jobs that are no call get half of them, one at least."""
     for_others = max(1, places // 2)
 
     def room(running: Iterable[Document]) -> Document:

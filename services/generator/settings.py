@@ -78,7 +78,7 @@ class GeneratorSettings(CatalogSettings):
     dispatch_concurrency: int = Field(
         default=8,
         ge=1,
-        description="Calls at once, per process; what asks n8n about older ones takes half of these places at most.",
+        description="Calls at once, per process; what asks n8n about older ones takes half of these places, or one.",
     )
     dispatch_retry_first: Duration = Field(default=timedelta(seconds=1), description="Wait after the first refusal.")
     dispatch_retry_most: Duration = Field(default=timedelta(seconds=30), description="The longest wait between calls.")

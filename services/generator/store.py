@@ -18,6 +18,8 @@ from shared.delivery.outbox import EPOCH, FAR, Document, Outbox
 
 DISPATCH, AWAIT, STOP = "dispatch", "await", "stop"
 
+LONG_AGO, READ_ON = timedelta(minutes=1), timedelta(seconds=10)
+
 
 @dataclass(frozen=True, slots=True)
 class Video:
@@ -177,7 +179,7 @@ class Attempts:
     def job_of(self, attempt: Attempt) -> Document | None:
         """Return the job an attempt waits with."""
         if attempt.state is State.REQUESTED:
-            return new_job(DISPATCH)
+            return new_job(DISPATCH, due_at=_call_at(attempt))
         if attempt.state in LIVING:
             return new_job(AWAIT, due_at=utc_now() + self.look_after(attempt))
         if attempt.stop_since is not None and self._look_every is not None:
@@ -192,6 +194,12 @@ class Attempts:
     def nudge(self, id_: str) -> None:
         """Publish what the attempt carries soon."""
         self._outbox.nudge(id_)
+
+
+def _call_at(attempt: Attempt) -> datetime:
+    """Return when to call: what waited for long may have been cancelled or asked for anew, and that is read first."""
+    now = utc_now()
+    return now + READ_ON if now - attempt.created_at >= LONG_AGO else now
 
 
 def _fields(attempt: Attempt) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def cancelled(attempt: Attempt) -> VideoFailed:
         **_named(attempt, "cancelled"),
         title=attempt.title,
         code=FailureCode.CANCELLED,
-        message="This video was stopped.",
+        message="You cancelled this video.",
         retryable=True,
     )
 

@@ -23,7 +23,7 @@ def register(inbox: Inbox, workflow: Workflow) -> None:
 
     async def on_retry(event: VideoRetryRequested) -> None:
         if event.restart == "transfer":
-            source = Source(video_url=event.video_url)
+            source = _source(event)
             imported = event.kind == "import"
             await workflow.move_again(
                 Attempt(event.video_id, event.user_id, event.attempt, event.title, source, imported=imported)
@@ -36,10 +36,8 @@ def register(inbox: Inbox, workflow: Workflow) -> None:
         await workflow.delete(event.video_id, event.user_id, event.attempt)
 
     async def on_completed(event: WorkflowCompleted) -> None:
-        # An object the workflow has put into the bucket itself needs no moving, so it comes first.
-        source = Source(s3_key=event.s3_key) if event.s3_key else Source(video_url=event.video_url)
         await workflow.move(
-            Attempt(event.video_id, event.user_id, event.attempt, event.title, source, adopted=event.adopted)
+            Attempt(event.video_id, event.user_id, event.attempt, event.title, _source(event), adopted=event.adopted)
         )
 
     async def on_discarded(event: ResultDiscarded) -> None:
@@ -47,3 +45,8 @@ def register(inbox: Inbox, workflow: Workflow) -> None:
 
     inbox.on(topics.VIDEO_REQUESTS, on_import, on_retry, on_cancel, on_delete)
     inbox.on(topics.VIDEO_WORKFLOWS, on_completed, on_discarded)
+
+
+def _source(event: WorkflowCompleted | VideoRetryRequested) -> Source:
+    # An object the workflow has put into the bucket itself needs no moving, so it comes first.
+    return Source(s3_key=event.s3_key) if event.s3_key else Source(video_url=event.video_url)

@@ -67,8 +67,9 @@ class Known:
 
 _TAKEN: dict[str, type[Exception]] = {"_id": IdTakenError, "slot": SlotTakenError, "key": KeyTakenError}
 
-_SCRIPT = ("shelf", "slot", "title", "email", "fields", "sourceUrl", "resultUrl", "error", "progress", "message")
 _PASSING = ("progress", "message")
+_RESULT = ("resultUrl", "resultKey")
+_SCRIPT = ("shelf", "slot", "title", "email", "fields", "sourceUrl", *_RESULT, "error", *_PASSING)
 _FILE = ("s3Key", "posterKey", "metadata", "estimatedCompletion")
 
 
@@ -158,13 +159,21 @@ class Videos:
     ) -> bool:
         """Bring the view to `rank` of `attempt` with `fields`, unless it is there or further already."""
         order = order_of(attempt, rank)
-        gone = [*_PASSING, *clear] if rank < Rank.FAILED else [*_PASSING, "slot", *clear]
+        gone = [*_PASSING, *clear] if rank < Rank.UNANSWERED else [*_PASSING, "slot", *clear]
         update = {
             "$set": {**fields, "order": order, "updatedAt": utc_now()},
             "$unset": dict.fromkeys((name for name in gone if name not in fields), ""),
         }
         changed = await self._collection.update_one({"_id": video_id, "order": {"$lt": order}}, update)
         return bool(changed.modified_count)
+
+    async def give_up(self, video: Video, failure: Failure) -> bool:
+        """Show it as failed, unless there was news since `video` was read; it is asked about as before."""
+        values: Document = {"status": VideoStatus.FAILED, "stage": Stage.FAILED, "error": error_of(failure)}
+        values |= {"order": order_of(video.attempt, Rank.UNANSWERED), "updatedAt": utc_now()}
+        as_seen = {"_id": video.video_id, "order": video.order, "updatedAt": video.updated_at}
+        update = {"$set": values, "$unset": dict.fromkeys(("slot", *_PASSING), "")}
+        return bool((await self._collection.update_one(as_seen, update)).modified_count)
 
     async def adopting(self, video_id: str, attempt: int, fields: Mapping[str, Any]) -> bool:
         """Show that a late result of the failed attempt is being fetched; it stays failed meanwhile."""
@@ -186,12 +195,12 @@ class Videos:
         update = {"$set": {"error": error_of(failure), "updatedAt": utc_now()}}
         await self._collection.update_one({**failed, **unheard}, update)
 
-    async def learn_result(self, video_id: str, attempt: int, url: str) -> None:
-        """Note where a file may be fetched (again), although the view is further than that already, but not ready."""
+    async def learn_result(self, video_id: str, attempt: int, place: Mapping[str, str]) -> None:
+        """Note where the file is, to be had again, although the view is further than that already, but not ready."""
         further = {"$gt": order_of(attempt, Rank.COMPLETED), "$lt": order_of(attempt, Rank.CANCELLED) + 1}
         further["$ne"] = order_of(attempt, Rank.READY)
-        unknown = {"_id": video_id, "order": further, "resultUrl": {"$exists": False}}
-        await self._collection.update_one(unknown, {"$set": {"resultUrl": url}})
+        unknown = {"_id": video_id, "order": further, **{name: {"$exists": False} for name in _RESULT}}
+        await self._collection.update_one(unknown, {"$set": dict(place)})
 
     async def progressed(self, video_id: str, order: int, percent: float | None, message: str | None) -> None:
         """Raise the progress of a video that is at exactly this `order`, and show `message` or none."""
@@ -214,7 +223,7 @@ class Videos:
         if slot is not None:
             values["slot"] = slot_of(video.user_id, slot)
         # What is rendered anew lies elsewhere: the last attempt's file must not be fetched in its place.
-        gone = ("error", *_PASSING, "resultUrl") if event.restart == "workflow" else ("error", *_PASSING)
+        gone = ("error", *_PASSING, *_RESULT) if event.restart == "workflow" else ("error", *_PASSING)
         update = {"$set": values, "$unset": dict.fromkeys(gone, "")}
         try:
             return await self._change(video, update, event)
@@ -222,7 +231,7 @@ class Videos:
             raise _taken(error) from error
 
     async def cancel(self, video: Video, failure: Failure, event: Event) -> bool:
-        """End the attempt before the others do, unless the view moved on since `video` was read."""
+        """End the attempt by its owner's wish, unless the view moved on since `video` was read."""
         values = {
             "status": VideoStatus.FAILED,
             "stage": Stage.CANCELLED,

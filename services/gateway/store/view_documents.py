@@ -88,6 +88,7 @@ def to_video(document: Document) -> Video:
         fields=document.get("fields"),
         source_url=document.get("sourceUrl"),
         result_url=document.get("resultUrl"),
+        result_key=document.get("resultKey"),
         progress=document.get("progress"),
         message=document.get("message"),
         estimated_completion=document.get("estimatedCompletion"),

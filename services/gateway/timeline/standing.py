@@ -18,7 +18,7 @@ _STANDING = {
     Stage.ADOPTING: "The video had failed, but a late result came and is being stored",
     Stage.READY: "The video is ready to watch",
     Stage.FAILED: "The video failed",
-    Stage.CANCELLED: "The video was stopped",
+    Stage.CANCELLED: "You cancelled the video",
 }
 
 

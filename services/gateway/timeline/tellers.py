@@ -67,9 +67,6 @@ def _retry_requested(event: events.VideoRetryRequested) -> Entry:
 
 
 def _cancel_requested(event: events.VideoCancelled) -> Entry:
-    if event.by == "gateway":
-        message = "Nobody answered for this attempt, however often they were asked, so it was stopped."
-        return _entry(event, "gateway", "unanswered", message, level="error")
     return _entry(event, "gateway", "cancel_requested", "You cancelled this attempt.")
 
 
@@ -131,7 +128,7 @@ def _workflow_completed(event: events.WorkflowCompleted) -> Entry:
 
 def _workflow_failed(event: events.WorkflowFailed) -> Entry:
     if event.code == FailureCode.CANCELLED:
-        return _entry(event, "generator", "workflow.cancelled", "The rendering was stopped, as asked.")
+        return _entry(event, "generator", "workflow.cancelled", "The rendering was stopped, as you asked.")
     message = f"The rendering failed: {first_sentence(event.message)}."
     return _entry(event, "generator", "workflow.failed", message, level="error", details={"code": event.code})
 
@@ -161,7 +158,7 @@ def _ready(event: events.VideoReady) -> Entry:
 
 def _video_failed(event: events.VideoFailed) -> Entry:
     if event.code == FailureCode.CANCELLED:
-        return _entry(event, "media", "transfer.cancelled", "Storing the file was stopped, as asked.")
+        return _entry(event, "media", "transfer.cancelled", "Storing the file was stopped, as you asked.")
     message = f"The file could not be stored: {first_sentence(event.message)}."
     return _entry(event, "media", "transfer.failed", message, level="error", details={"code": event.code})
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from services.gateway.domain import UNANSWERED, Accepted, Restart, Stage, Video, VideoRequest
+from services.gateway.domain import Accepted, Restart, Stage, Video, VideoRequest
 from shared.contracts.events import (
     VideoCancelled,
     VideoDeleted,
@@ -50,15 +50,14 @@ def retried(video: Video, attempt: int, restart: Restart, expected_seconds: floa
         email=video.email,
         fields=video.fields,
         video_url=video.source_url or (video.result_url if restart == "transfer" else None),
+        s3_key=video.result_key if restart == "transfer" else None,
         expected_seconds=expected_seconds,
     )
 
 
 def cancelled(video: Video) -> VideoCancelled:
-    """Return the event of an attempt that was stopped; its failure says by whom."""
-    unanswered = video.failure is not None and video.failure.code == UNANSWERED.code
-    about = naming(video.video_id, video.user_id, video.attempt, "cancelled")
-    return VideoCancelled(**about, title=video.title, by="gateway" if unanswered else "owner")
+    """Return the event of an attempt that its owner stopped."""
+    return VideoCancelled(**naming(video.video_id, video.user_id, video.attempt, "cancelled"), title=video.title)
 
 
 def deleted(video_id: str, user_id: str, attempt: int, title: str = "") -> VideoDeleted:

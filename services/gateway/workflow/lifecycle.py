@@ -1,8 +1,8 @@
 """What owners do with their videos: try again, cancel, delete. Each change carries its event in the same write."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from services.gateway.domain import CANCELLED, UNANSWERED, Failure, Stage, Video, restart_of
+from services.gateway.domain import CANCELLED, Stage, Video, restart_of
 from services.gateway.forecast import Forecast
 from services.gateway.store.videos import SlotTakenError, Videos
 from services.gateway.workflow.asking import cancelled, deleted, retried
@@ -91,18 +91,9 @@ class Lifecycle:
             video = await self.find(video_id, user_id)
             if not video.running:
                 raise NotRunningError
-            if await self._stop(video, CANCELLED):
+            if await self._videos.cancel(video, CANCELLED, cancelled(video)):
+                self._metrics.videos_ended.labels(status="failed", code=CANCELLED.code).inc()
                 return await self.find(video_id, user_id)
-
-    async def give_up(self, video: Video) -> bool:
-        """Stop a video that nobody answers for; return False where it moved on since it was read."""
-        return await self._stop(video, UNANSWERED)
-
-    async def _stop(self, video: Video, failure: Failure) -> bool:
-        stopped = await self._videos.cancel(video, failure, cancelled(replace(video, failure=failure)))
-        if stopped:
-            self._metrics.videos_ended.labels(status="failed", code=failure.code).inc()
-        return stopped
 
     async def delete(self, video_id: str, user_id: str) -> None:
         """Leave nothing but a tombstone; whatever runs is cancelled by the same event."""

@@ -4,7 +4,7 @@ What is asked again has the same id. Whoever acted on it long ago tells its answ
 the generator what the workflow came to, media what became of the file, the notifier what its user was told.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import structlog
@@ -24,17 +24,9 @@ from shared.wiring.tracing import enter_trace
 Unanswered = Callable[[Document], Sequence[Event]]
 """Returns the events that a document still waits for an answer to, none where it has one."""
 
-Ends = Callable[[Document], Awaitable[bool]]
-"""Ends a document that was asked about for too long, and its job; returns whether it did."""
-
 FAR_BEHIND = timedelta(seconds=30)
 
 log = structlog.get_logger(__name__)
-
-
-async def never(_: Document) -> bool:
-    """End nothing, however long it is asked about."""
-    return False
 
 
 class Reannouncing:
@@ -53,7 +45,6 @@ class Reannouncing:
         *,
         first: timedelta,
         most: timedelta,
-        ends: Ends = never,
     ) -> None:
         self._outbox = outbox
         self._unanswered = unanswered
@@ -61,7 +52,6 @@ class Reannouncing:
         self._behind = behind
         self._first = first
         self._most = most
-        self._ends = ends
 
     async def work(self, lease: Lease) -> None:
         """Publish again what has no answer yet."""
@@ -71,7 +61,7 @@ class Reannouncing:
             await lease.finish()
         elif "outboxAt" in lease.document or self._behind() > FAR_BEHIND:
             await lease.again(wait)  # the last time of asking has not been published, or its answer not heard
-        elif not await self._ends(lease.document):
+        else:
             enter_trace(lease.document.get("traceparent"))
             await lease.again(wait, self._outbox.carry(asking_for(lease.document, wait), *events))
             self._outbox.nudge(lease.id)

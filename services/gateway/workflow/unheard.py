@@ -1,29 +1,44 @@
-"""The end of what nobody answers for: a request that became a dead letter, say, or a service that stays away.
+"""The end, for its owner, of a video that nobody answers for: its request is a dead letter, say.
 
-Only the time counts that lay between asking and the next time of asking: no outage of Kafka or of the gateway itself
-ends a video.
+It shows as failed and gives its place in the quota back. It is asked about as before, and whatever end it comes to
+after all is shown. Only the time counts that lay between asking and the next time of asking, so no outage of Kafka or
+of the gateway itself ends a video.
 """
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from services.gateway.domain import RUNNING, Video
+import structlog
+
+from services.gateway.domain import UNANSWERED, Video
+from services.gateway.store.videos import Videos
 from services.gateway.store.view_documents import to_video
+from shared.delivery.leases import Lease
 from shared.delivery.outbox import Document
+from shared.delivery.workers import Work
+from shared.wiring.metrics import Metrics
+
+log = structlog.get_logger(__name__)
 
 
 class Unheard:
-    """Gives up a running video that was asked about for `most` without any news of it."""
+    """Goes on `asking` about a video; gives it up where that was in vain for `most`, without any news of it."""
 
-    def __init__(self, give_up: Callable[[Video], Awaitable[bool]], most: timedelta) -> None:
-        """`give_up` returns False where the video moved on meanwhile."""
-        self._give_up = give_up
+    def __init__(self, videos: Videos, metrics: Metrics, asking: Work, most: timedelta) -> None:
+        self._videos = videos
+        self._metrics = metrics
+        self._asking = asking
         self._most = most
 
-    async def ends(self, document: Document) -> bool:
-        """Return whether the video was given up, which also replaced the job that asks about it."""
-        over = document["status"] in RUNNING and asked_for(document) >= self._most
-        return over and await self._give_up(to_video(document))
+    async def work(self, lease: Lease) -> None:
+        """Do the job of one claim."""
+        if asked_for(lease.document) >= self._most:
+            await self._give_up(to_video(lease.document))
+        await self._asking(lease)
+
+    async def _give_up(self, video: Video) -> None:
+        if video.running and await self._videos.give_up(video, UNANSWERED):
+            self._metrics.videos_ended.labels(status="failed", code=UNANSWERED.code).inc()
+            log.warning("video.unanswered", video=video.video_id, attempt=video.attempt, stage=video.stage)
 
 
 def asked_for(document: Document) -> timedelta:

@@ -34,7 +34,7 @@ class VideoImportRequested(VideoEvent):
 class VideoRetryRequested(VideoEvent):
     """A user asked for another attempt (`attempt` is the new one), starting again at the stage that failed.
 
-    `expected_seconds` as in VideoRequested.
+    `video_url` or `s3_key` is where an earlier attempt's file is; `expected_seconds` as in VideoRequested.
     """
 
     topic = topics.VIDEO_REQUESTS
@@ -45,15 +45,15 @@ class VideoRetryRequested(VideoEvent):
     email: str | None = None
     fields: dict[str, Any] | None = None
     video_url: str | None = None
+    s3_key: str | None = None
     expected_seconds: float | None = None
 
 
 class VideoCancelled(VideoEvent):
-    """An attempt was stopped, by its owner or as nobody answered for it; it stays failed whatever comes later."""
+    """A user stopped this attempt; it stays failed with code CANCELLED whatever comes later."""
 
     topic = topics.VIDEO_REQUESTS
     title: str
-    by: Literal["owner", "gateway"] = "owner"
 
 
 class VideoDeleted(VideoEvent):

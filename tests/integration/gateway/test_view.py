@@ -287,6 +287,18 @@ async def test_where_the_file_is_counts_also_after_news_of_its_transfer(world: W
     assert (event.restart, event.video_url) == ("transfer", "http://n8n.test/a.mp4")
 
 
+async def test_an_object_that_the_workflow_stored_is_taken_again_after_a_cancel(world: World) -> None:
+    person = await world.person()
+    await world.watch()
+    video_id, key = await person.ask(), f"videos/{person.user_id}/1.mp4"
+    await world.publish(events.completed(video_id).model_copy(update={"video_url": None, "s3_key": key}))
+    await person.sees(video_id, stage="completed")
+    await person.client.post(f"/api/video/cancel/{video_id}")
+    await person.client.post(f"/api/video/retry/{video_id}")
+    event = await world.told(VideoRetryRequested, video_id=video_id)
+    assert (event.restart, event.video_url, event.s3_key) == ("transfer", None, key)
+
+
 async def test_how_long_videos_took_counts_from_the_last_request(world: World) -> None:
     person = await world.person()
     video_id = await person.ask()

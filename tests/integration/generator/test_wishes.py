@@ -29,7 +29,7 @@ async def test_cancelling_ends_the_attempt_whatever_comes_later(world: World) ->
     await world.event(WorkflowStarted, event.video_id)
     await world.publish(cancelled(event.video_id))
     told = await world.event(WorkflowFailed, event.video_id)
-    assert (told.code, told.message) == ("CANCELLED", "This video was stopped.")
+    assert (told.code, told.message) == ("CANCELLED", "You cancelled this video.")
     await world.complete(event.video_id)
     await world.report_progress(event.video_id, 90)
     await world.callbacks_handled(event.video_id)

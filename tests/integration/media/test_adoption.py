@@ -207,6 +207,32 @@ async def test_a_retry_without_address_looks_where_the_file_was_before(world: Wo
     assert ready.s3_key == key
 
 
+async def test_a_retry_after_a_cancel_takes_the_object_that_was_put_there(world: World) -> None:
+    """Whether the cancel came before the object was adopted or after."""
+    user_id = new_user()
+    for before in (True, False):
+        video_id, key = video_of(user_id), f"videos/{user_id}/cancelled-{before}.mp4"
+        await put(world, key, video())
+        if not before:
+            await world.complete(video_id, s3_key=key)
+            await world.event(VideoReady, video_id)
+        await world.cancel(video_id)
+        await erased(world, video_id)
+        await world.retry(video_id, 2, kind="generate", s3_key=key)
+        assert (await world.event(VideoReady, video_id, attempt=2)).s3_key == key
+        assert await world.content(key) == video()
+
+
+async def erased(world: World, video_id: str) -> None:
+    """Return once what a cancelled attempt had stored is erased."""
+
+    async def done() -> bool:
+        asset = await world.asset(video_id)
+        return asset.get("state") == "cancelled" and "job" not in asset
+
+    await eventually(done, f"{video_id} being erased")
+
+
 async def test_a_result_without_file_fails(world: World) -> None:
     video_id = video_of(new_user())
     await world.complete(video_id)

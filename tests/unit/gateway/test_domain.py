@@ -5,7 +5,18 @@ from typing import Any
 
 import pytest
 
-from services.gateway.domain import CANCELLED, FOREVER, Failure, Rank, Stage, Video, order_of, restart_of, told_enough
+from services.gateway.domain import (
+    CANCELLED,
+    FOREVER,
+    UNANSWERED,
+    Failure,
+    Rank,
+    Stage,
+    Video,
+    order_of,
+    restart_of,
+    told_enough,
+)
 from shared.contracts.videos import VideoStatus
 
 NOW = datetime(2025, 10, 2, tzinfo=UTC)
@@ -50,9 +61,17 @@ def test_a_retry_starts_where_it_failed(origin: Any, code: str, restart: str) ->
     assert restart_of(failed(failure=failure, result_url="http://n8n.test/a.mp4")) == restart
 
 
-@pytest.mark.parametrize(("link", "restart"), [(None, "workflow"), ("http://n8n.test/a.mp4", "transfer")])
-def test_after_a_cancel_only_a_known_file_is_fetched(link: str | None, restart: str) -> None:
-    assert restart_of(failed(failure=CANCELLED, result_url=link)) == restart
+@pytest.mark.parametrize("failure", [CANCELLED, UNANSWERED], ids=lambda failure: failure.code)
+@pytest.mark.parametrize(
+    ("file", "restart"),
+    [
+        ({}, "workflow"),
+        ({"result_url": "http://n8n.test/a.mp4"}, "transfer"),
+        ({"result_key": "videos/ann/1.mp4"}, "transfer"),
+    ],
+)
+def test_where_no_part_failed_only_a_known_file_is_fetched(failure: Failure, file: Any, restart: str) -> None:
+    assert restart_of(failed(failure=failure, **file)) == restart
 
 
 @pytest.mark.parametrize("retryable", [True, False])

@@ -1,18 +1,20 @@
 """When a video that nobody answers for is given up."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
-from services.gateway.domain import Accepted, Video, VideoRequest
+from services.gateway.domain import Accepted, Failure, Video, VideoRequest
+from services.gateway.store.videos import Videos
 from services.gateway.store.view_documents import to_document
 from services.gateway.workflow.reannouncing import Reannouncing, unanswered_video
 from services.gateway.workflow.unheard import Unheard
 from shared.contracts.events import Event
 from shared.delivery.leases import Lease
 from shared.delivery.outbox import Document, Outbox
-from shared.wiring.metrics import Metrics
+from tests.unit.collection import METRICS
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WAIT, MOST = timedelta(minutes=5), timedelta(minutes=14)
@@ -28,29 +30,24 @@ class Asked:
         accepted = Accepted("ann_1", "video_1", "generate", NOW, NOW + timedelta(minutes=15))
         self.document = to_document(accepted, request, slot=0, key=None, body_hash="h")
         self.behind = timedelta(0)
-        self.given_up: list[Video] = []
-        self.moved_on = False
-        unheard = Unheard(self._give_up, MOST)
-        self._asking = Reannouncing(
-            cast("Outbox", self),
-            unanswered_video,
-            Metrics(),
-            lambda: self.behind,
-            first=WAIT,
-            most=WAIT,
-            ends=unheard.ends,
+        self.asked = 0
+        self.given_up: list[str] = []
+        asking = Reannouncing(
+            cast("Outbox", self), unanswered_video, METRICS, lambda: self.behind, first=WAIT, most=WAIT
         )
+        self._unheard = Unheard(cast("Videos", self), METRICS, asking.work, MOST)
 
     async def ask(self, times: int = 1) -> None:
         for _ in range(times):
-            await self._asking.work(cast("Lease", _Lease(self.document)))
+            await self._unheard.work(cast("Lease", _Lease(self.document)))
 
-    async def _give_up(self, video: Video) -> bool:
-        if not self.moved_on:
-            self.given_up.append(video)
-        return not self.moved_on
+    async def give_up(self, video: Video, failure: Failure) -> bool:
+        self.given_up.append(failure.code)
+        self.document.update(status="failed")
+        return True
 
     def carry(self, update: Document, *_: Event) -> Document:
+        self.asked += 1
         return update
 
     def nudge(self, document_id: object) -> None:
@@ -74,11 +71,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     return Asked()
 
 
-async def test_what_was_asked_about_for_so_long_without_news_is_given_up(asked: Asked) -> None:
+async def test_what_was_asked_about_for_so_long_without_news_is_given_up_once_and_asked_about_on(asked: Asked) -> None:
     await asked.ask(ASKED_IN_VAIN)
     assert not asked.given_up
-    await asked.ask()
-    assert [video.video_id for video in asked.given_up] == ["ann_1"]
+    await asked.ask(3)
+    assert asked.given_up == ["UNANSWERED"]
+    assert asked.asked == ASKED_IN_VAIN + 3
 
 
 async def test_news_begins_the_time_anew(asked: Asked) -> None:
@@ -88,19 +86,21 @@ async def test_news_begins_the_time_anew(asked: Asked) -> None:
     assert not asked.given_up
 
 
-@pytest.mark.parametrize("away", [{"outboxAt": NOW}, {}], ids=["nothing is published", "answers wait to be heard"])
-async def test_an_outage_of_ours_ends_nothing(asked: Asked, away: dict[str, Any]) -> None:
-    await asked.ask(ASKED_IN_VAIN)
-    asked.document.update(away)
-    asked.behind = timedelta(0) if away else timedelta(hours=1)
+def _nothing_is_published(asked: Asked) -> None:
+    asked.document["outboxAt"] = NOW
+
+
+def _answers_wait_to_be_heard(asked: Asked) -> None:
+    asked.behind = timedelta(hours=1)
+
+
+@pytest.mark.parametrize("away", [_nothing_is_published, _answers_wait_to_be_heard])
+async def test_an_outage_of_ours_does_not_count(asked: Asked, away: Callable[[Asked], None]) -> None:
+    await asked.ask(ASKED_IN_VAIN - 1)
+    away(asked)
     await asked.ask(10)
     assert not asked.given_up
-
-
-async def test_what_moved_on_meanwhile_is_asked_about_as_before(asked: Asked) -> None:
-    asked.moved_on = True
-    await asked.ask(ASKED_IN_VAIN + 3)
-    assert asked.document["asked"]["seconds"] == (ASKED_IN_VAIN + 3) * WAIT.total_seconds()
+    assert asked.asked == ASKED_IN_VAIN - 1
 
 
 async def test_what_ended_is_not_given_up(asked: Asked) -> None:

@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 
+import pytest
+
 from services.generator.asking import Said, Told
 from services.generator.attempt import Attempt, State
 from services.generator.dispatch import CLAIMS_WITHOUT_A_CALL
 from services.generator.domain import Happening
 from services.generator.executions import Execution
 from services.generator.n8n import Answer
+from services.generator.store import LONG_AGO, READ_ON
 from shared.contracts.events import VideoRequested
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease
@@ -52,6 +55,15 @@ def test_a_request_that_kafka_had_for_hours_is_called() -> None:
     requested(world, LONG)
     assert work(world).state is State.STARTED
     assert world.runs == [ID]
+
+
+@pytest.mark.parametrize(("ago", "waits"), [(timedelta(0), timedelta(0)), (LONG_AGO, READ_ON), (LONG, READ_ON)])
+def test_what_came_after_an_old_request_is_read_before_it_is_called(ago: timedelta, waits: timedelta) -> None:
+    """Its owner may have cancelled it or asked again: every call is paid."""
+    world = World()
+    requested(world, ago)
+    due_at = world.memory.documents[ID]["job"]["dueAt"]
+    assert abs(due_at - utc_now() - waits) < MOMENT
 
 
 def test_a_request_that_the_database_had_for_hours_is_called() -> None:

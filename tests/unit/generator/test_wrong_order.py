@@ -1,5 +1,6 @@
 """Orders of things that the machine of test_attempt_machine.py found to go wrong, one by one."""
 
+from datetime import timedelta
 from typing import Any
 
 from services.generator.asking import Said, Told
@@ -129,6 +130,6 @@ def test_a_failure_is_not_for_an_attempt_of_long_ago() -> None:
     hear(world, FIRST)
     called(world, 1)
     hear(world, READY)
-    world.age(LAST_DEADLINE)
+    world.age(LAST_DEADLINE + timedelta(seconds=1))
     hear(world, BROKE)
     assert world.judged("receipt") == ["held"]
