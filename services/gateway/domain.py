@@ -63,6 +63,11 @@ def order_of(attempt: int, rank: Rank) -> int:
     return attempt * 1000 + rank
 
 
+def is_running(status: str) -> bool:
+    """Return whether something is still being done about a video of this status; it may be a tombstone's."""
+    return status in (VideoStatus.PENDING, VideoStatus.PROCESSING)
+
+
 def told_enough(order: int, told: int) -> bool:
     """Return whether a view at `order` has come to its end, and its owner was `told` (an order, too) so.
 
@@ -156,7 +161,7 @@ class Video:
     @property
     def running(self) -> bool:
         """Return whether something is still being done about it."""
-        return self.status in (VideoStatus.PENDING, VideoStatus.PROCESSING)
+        return is_running(self.status)
 
 
 def restart_of(video: Video) -> Restart:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from services.gateway.domain import UNANSWERED, Video
+from services.gateway.domain import UNANSWERED, Video, is_running
 from services.gateway.store.videos import Videos
 from services.gateway.store.view_documents import to_video
 from shared.delivery.leases import Lease
@@ -31,12 +31,12 @@ class Unheard:
 
     async def work(self, lease: Lease) -> None:
         """Do the job of one claim."""
-        if asked_for(lease.document) >= self._most:
+        if is_running(lease.document["status"]) and asked_for(lease.document) >= self._most:
             await self._give_up(to_video(lease.document))
         await self._asking(lease)
 
     async def _give_up(self, video: Video) -> None:
-        if video.running and await self._videos.give_up(video, UNANSWERED):
+        if await self._videos.give_up(video, UNANSWERED):
             self._metrics.videos_ended.labels(status="failed", code=UNANSWERED.code).inc()
             log.warning("video.unanswered", video=video.video_id, attempt=video.attempt, stage=video.stage)
 

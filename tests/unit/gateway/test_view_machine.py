@@ -75,6 +75,8 @@ def meaning(news: set[str], attempt: int) -> tuple[str, set[str], str | None]:
         return "failed", {"failed"}, "transfer"
     if "failed" in news:
         return "failed", {"failed", "adopting"} if "adopted" in news else {"failed"}, "workflow"
+    if "unanswered" in news:
+        return "failed", {"failed"}, "user"
     for name, stage in (("transferring", "transferring"), ("completed", "completed"), ("adopted", "completed")):
         if name in news:
             return "processing", {stage}, None
@@ -175,6 +177,14 @@ class ViewMachine(RuleBasedStateMachine):
         Run(self.world.cancel()).finish()
         self.look(None)
 
+    @rule()
+    def nobody_answers(self) -> None:
+        self.quiet()
+        if self.world.video["status"] in ("pending", "processing"):
+            self.news[self.attempt].add("unanswered")
+        Run(self.world.ask_in_vain()).finish()
+        self.look(None)
+
     @precondition(lambda self: self.attempt > 1)
     @rule()
     def delete(self) -> None:
@@ -238,7 +248,7 @@ class ViewMachine(RuleBasedStateMachine):
 
 def _shown(video: Document) -> Document:
     """Return the view without what only says when somebody looked, or was asked, last."""
-    passing = ("updatedAt", "job", "toldOrder", "traceparent", "outbox", "outboxAt")
+    passing = ("updatedAt", "job", "asked", "toldOrder", "traceparent", "outbox", "outboxAt")
     return {name: value for name, value in video.items() if name not in passing}
 
 

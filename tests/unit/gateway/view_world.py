@@ -17,6 +17,8 @@ from services.gateway.workflow.asking import requested
 from services.gateway.workflow.callbacks import Callbacks
 from services.gateway.workflow.lifecycle import Lifecycle, NotFailedError, NotFoundError, NotRunningError
 from services.gateway.workflow.quota import Quota
+from services.gateway.workflow.unheard import Unheard
+from shared.delivery.leases import Lease
 from shared.delivery.outbox import Document
 from tests.unit.collection import METRICS, Memory, Post
 from tests.unit.topics_in import TopicsIn
@@ -32,6 +34,7 @@ class World:
     def __init__(self) -> None:
         self.memory, self.history = Memory("slot", "key"), Memory()
         videos = Videos(self.memory.collection, Post(self.memory), timedelta(minutes=1))
+        self._unheard = Unheard(videos, METRICS, _asked, timedelta(days=1))
         forecast = Forecast(videos.durations, timedelta(minutes=15))
         self.view = View(videos, History(self.history.collection), METRICS)
         self._lifecycle = Lifecycle(videos, cast("Quota", _Quota()), METRICS, forecast)
@@ -58,9 +61,19 @@ class World:
         with contextlib.suppress(NotRunningError, NotFoundError):
             await self._lifecycle.cancel(VIDEO, USER)
 
+    async def ask_in_vain(self) -> None:
+        """Ask about the video as where nobody has answered for a day."""
+        self.video["asked"] = {"since": self.video["updatedAt"], "seconds": timedelta(days=1).total_seconds()}
+        lease = self.memory.claim(VIDEO)
+        if lease is not None:
+            await self._unheard.work(lease)
+
     async def delete(self) -> None:
         with contextlib.suppress(NotFoundError):
             await self._lifecycle.delete(VIDEO, USER)
+
+
+async def _asked(_: Lease) -> None: ...
 
 
 class _Quota:
