@@ -150,7 +150,7 @@ def _reannounce(parts: _Parts) -> None:
     behind = runtime.backlog.behind
     videos = Reannouncing(store.video_outbox, unanswered_video, runtime.metrics, behind, first=first, most=most)
     receipts = Reannouncing(store.receipt_outbox, unanswered_receipt, runtime.metrics, behind, first=first, most=most)
-    unheard = Unheard(store.videos, runtime.metrics, videos.work, settings.answer_deadline)
+    unheard = Unheard(store.videos, store.history, runtime.metrics, videos.work, settings.answer_deadline)
     for documents, work in ((store.video_documents, unheard.work), (store.receipt_documents, receipts.work)):
         poll_every = min(REANNOUNCE_POLL, first / 2)
         runtime.workers(documents, work, concurrency=4, lease=REANNOUNCE_LEASE, poll_every=poll_every)

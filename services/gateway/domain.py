@@ -53,7 +53,7 @@ class Stage(StrEnum):
 
 
 Origin = Literal["workflow", "transfer", "user"]
-"""Which part of an attempt failed, or that no part did: its owner stopped it, or did not want to wait any longer."""
+"""Which part of an attempt failed, or that none did: its owner stopped it, or nobody answered for it."""
 
 Restart = Literal["workflow", "transfer"]
 
@@ -163,18 +163,23 @@ class Video:
         """Return whether something is still being done about it."""
         return is_running(self.status)
 
+    @property
+    def may_come(self) -> bool:
+        """Return whether it is worth stopping: it runs, or nobody has answered for it yet."""
+        return self.running or (self.failure is not None and self.failure.code == UNANSWERED.code)
+
 
 def restart_of(video: Video) -> Restart:
     """Return where another attempt of a failed video starts: at the stage that failed.
 
-    Fetching again helps only where the failure may pass; a file that is no video has to be rendered anew. After a
-    cancel there is a file to fetch only where the workflow had named one.
+    Fetching again helps only where the failure may pass; a file that is no video has to be rendered anew. Where no part
+    failed, and where a late result is being fetched, there is a file to fetch if the workflow had named one.
     """
     if video.kind == "import":
         return "transfer"
     failure = video.failure
+    if video.stage is Stage.ADOPTING or (failure is not None and failure.origin == "user"):
+        return "transfer" if video.result_url or video.result_key else "workflow"
     if failure is None or failure.origin == "workflow":
         return "workflow"
-    if failure.origin == "user":
-        return "transfer" if video.result_url or video.result_key else "workflow"
     return "transfer" if may_pass(failure.code) else "workflow"

@@ -3,7 +3,7 @@
 from services.gateway.domain import SAID, Failure, Origin, Rank, Stage, order_of
 from services.gateway.progress import Progress, ProgressBuffer
 from services.gateway.store.history import History
-from services.gateway.store.videos import Videos
+from services.gateway.store.videos import RESULT, Videos
 from services.gateway.store.view_documents import error_of
 from shared.contracts.events import (
     TransferProgressed,
@@ -54,7 +54,7 @@ class View:
         if event.adopted and await self._videos.adopting(event.video_id, event.attempt, place):
             return
         moving = {**place, "status": VideoStatus.PROCESSING, "stage": Stage.COMPLETED}
-        moved = await self._videos.advance(event.video_id, event.attempt, Rank.COMPLETED, moving)
+        moved = await self._videos.advance(event.video_id, event.attempt, Rank.COMPLETED, moving, clear=RESULT)
         if not moved and place:
             await self._videos.learn_result(event.video_id, event.attempt, place)
 

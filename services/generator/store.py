@@ -197,7 +197,7 @@ class Attempts:
 
 
 def _call_at(attempt: Attempt) -> datetime:
-    """Return when to call: what waited for long may have been cancelled or asked for anew, and that is read first."""
+    """Return when to call: what waited for long may have been cancelled since, which is mostly read by then."""
     now = utc_now()
     return now + READ_ON if now - attempt.created_at >= LONG_AGO else now
 

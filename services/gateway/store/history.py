@@ -42,6 +42,12 @@ class History:
             return False  # the entry is there and further already
         return bool(changed.modified_count or changed.upserted_id is not None)
 
+    async def give_up(self, video_id: str, attempt: int, at: datetime, message: str) -> None:
+        """Show an attempt that somebody is known to have begun as failed, until its real end is heard of."""
+        begun = {"_id": entry_id(video_id, attempt), "order": {"$lt": int(Rank.UNANSWERED)}}
+        values = {"order": int(Rank.UNANSWERED), "status": "failed", "completedAt": at, "errorMessage": message}
+        await self._collection.update_one(begun, {"$set": values})
+
     async def learn_execution(self, video_id: str, attempt: int, execution_id: str) -> None:
         """Note which execution this attempt is, where that came after its start."""
         nameless = {"_id": entry_id(video_id, attempt), "executionId": {"$exists": False}}

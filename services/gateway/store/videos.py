@@ -68,8 +68,8 @@ class Known:
 _TAKEN: dict[str, type[Exception]] = {"_id": IdTakenError, "slot": SlotTakenError, "key": KeyTakenError}
 
 _PASSING = ("progress", "message")
-_RESULT = ("resultUrl", "resultKey")
-_SCRIPT = ("shelf", "slot", "title", "email", "fields", "sourceUrl", *_RESULT, "error", *_PASSING)
+RESULT = ("resultUrl", "resultKey")
+_SCRIPT = ("shelf", "slot", "title", "email", "fields", "sourceUrl", *RESULT, "error", *_PASSING)
 _FILE = ("s3Key", "posterKey", "metadata", "estimatedCompletion")
 
 
@@ -199,7 +199,7 @@ class Videos:
         """Note where the file is, to be had again, although the view is further than that already, but not ready."""
         further = {"$gt": order_of(attempt, Rank.COMPLETED), "$lt": order_of(attempt, Rank.CANCELLED) + 1}
         further["$ne"] = order_of(attempt, Rank.READY)
-        unknown = {"_id": video_id, "order": further, **{name: {"$exists": False} for name in _RESULT}}
+        unknown = {"_id": video_id, "order": further, **{name: {"$exists": False} for name in RESULT}}
         await self._collection.update_one(unknown, {"$set": dict(place)})
 
     async def progressed(self, video_id: str, order: int, percent: float | None, message: str | None) -> None:
@@ -223,7 +223,7 @@ class Videos:
         if slot is not None:
             values["slot"] = slot_of(video.user_id, slot)
         # What is rendered anew lies elsewhere: the last attempt's file must not be fetched in its place.
-        gone = ("error", *_PASSING, *_RESULT) if event.restart == "workflow" else ("error", *_PASSING)
+        gone = ("error", *_PASSING, *RESULT) if event.restart == "workflow" else ("error", *_PASSING)
         update = {"$set": values, "$unset": dict.fromkeys(gone, "")}
         try:
             return await self._change(video, update, event)

@@ -150,7 +150,8 @@ export class Gallery {
   async #settle(videoId, stage) {
     for (const wait of [0, ...SETTLE_WAITS_MS]) {
       await new Promise((resolve) => setTimeout(resolve, wait));
-      if (!this.items.has(videoId) || (await this.#check(videoId))?.status === stage) return;
+      const video = this.items.has(videoId) ? await this.#check(videoId) : { status: stage };
+      if (video?.status === stage && video.error?.code !== 'UNANSWERED') return;
     }
   }
 

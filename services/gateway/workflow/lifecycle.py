@@ -29,7 +29,7 @@ class NotFailedError(Exception):
 
 
 class NotRunningError(Exception):
-    """Only a running video can be cancelled."""
+    """Only a video that may still come can be cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Lifecycle:
         """Stop what is being done. Raises NotRunningError."""
         while True:
             video = await self.find(video_id, user_id)
-            if not video.running:
+            if not video.may_come:
                 raise NotRunningError
             if await self._videos.cancel(video, CANCELLED, cancelled(video)):
                 self._metrics.videos_ended.labels(status="failed", code=CANCELLED.code).inc()

@@ -1,8 +1,8 @@
 """The end, for its owner, of a video that nobody answers for: its request is a dead letter, say.
 
 It shows as failed and gives its place in the quota back. It is asked about as before, and whatever end it comes to
-after all is shown. Only the time counts that lay between asking and the next time of asking, so no outage of Kafka or
-of the gateway itself ends a video.
+after all is shown. Only the time counts that lay between asking and the next time of asking: an outage of Kafka or of
+the gateway itself adds one wait at most.
 """
 
 from datetime import timedelta
@@ -10,8 +10,10 @@ from datetime import timedelta
 import structlog
 
 from services.gateway.domain import UNANSWERED, Video, is_running
+from services.gateway.store.history import History
 from services.gateway.store.videos import Videos
 from services.gateway.store.view_documents import to_video
+from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease
 from shared.delivery.outbox import Document
 from shared.delivery.workers import Work
@@ -23,8 +25,9 @@ log = structlog.get_logger(__name__)
 class Unheard:
     """Goes on `asking` about a video; gives it up where that was in vain for `most`, without any news of it."""
 
-    def __init__(self, videos: Videos, metrics: Metrics, asking: Work, most: timedelta) -> None:
+    def __init__(self, videos: Videos, history: History, metrics: Metrics, asking: Work, most: timedelta) -> None:
         self._videos = videos
+        self._history = history
         self._metrics = metrics
         self._asking = asking
         self._most = most
@@ -37,6 +40,7 @@ class Unheard:
 
     async def _give_up(self, video: Video) -> None:
         if await self._videos.give_up(video, UNANSWERED):
+            await self._history.give_up(video.video_id, video.attempt, utc_now(), UNANSWERED.message)
             self._metrics.videos_ended.labels(status="failed", code=UNANSWERED.code).inc()
             log.warning("video.unanswered", video=video.video_id, attempt=video.attempt, stage=video.stage)
 

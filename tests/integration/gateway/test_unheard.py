@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.stack import LocalStack
-from shared.contracts.events import VideoRequested, VideoRetryRequested
+from shared.contracts.events import VideoCancelled, VideoRequested, VideoRetryRequested
 from tests.driving import eventually
 from tests.integration.gateway import events
 from tests.integration.gateway.world import ENGINES, STORAGE, Person, World, world_of
@@ -52,6 +52,19 @@ async def test_what_comes_of_it_after_all_is_shown(world: World) -> None:
     await eventually(lambda: _shows(person, video_id, "NOT_A_VIDEO"), "why it failed")
     await world.publish(events.ready(video_id))
     await person.sees(video_id, status="ready")
+
+
+async def test_what_nobody_answers_for_can_be_cancelled(world: World) -> None:
+    person = await world.person()
+    video_id = await person.ask()
+    await world.publish(events.started(video_id))
+    await person.sees(video_id, stage="rendering")
+    await person.sees(video_id, status="failed")
+    (entry,) = (await person.client.get("/api/video/history")).json()["data"]["workflows"]
+    assert entry["status"] == "failed"
+    assert (await person.client.post(f"/api/video/cancel/{video_id}")).status_code == 202
+    assert (await world.told(VideoCancelled, video_id=video_id)).attempt == 1
+    assert (await person.status(video_id))["error"]["code"] == "CANCELLED"
 
 
 async def asked_again(world: World, video_id: str) -> None:

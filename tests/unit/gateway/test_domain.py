@@ -74,6 +74,12 @@ def test_where_no_part_failed_only_a_known_file_is_fetched(failure: Failure, fil
     assert restart_of(failed(failure=failure, **file)) == restart
 
 
+def test_a_late_result_that_is_being_fetched_is_not_rendered_again() -> None:
+    failure = Failure("WORKFLOW_TIMEOUT", "No result in time.", retryable=True, origin="workflow")
+    adopting = failed(failure=failure, stage=Stage.ADOPTING, result_key="videos/ann/1.mp4")
+    assert restart_of(adopting) == "transfer"
+
+
 @pytest.mark.parametrize("retryable", [True, False])
 def test_an_import_is_always_fetched_again(retryable: bool) -> None:
     assert restart_of(failed(kind="import", failure=Failure("X", "", retryable, "transfer"))) == "transfer"

@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 
 from services.gateway.domain import Accepted, Failure, Video, VideoRequest
+from services.gateway.store.history import History
 from services.gateway.store.videos import Videos
 from services.gateway.store.view_documents import to_document
 from services.gateway.workflow.reannouncing import Reannouncing, unanswered_video
@@ -35,7 +36,7 @@ class Asked:
         asking = Reannouncing(
             cast("Outbox", self), unanswered_video, METRICS, lambda: self.behind, first=WAIT, most=WAIT
         )
-        self._unheard = Unheard(cast("Videos", self), METRICS, asking.work, MOST)
+        self._unheard = Unheard(cast("Videos", self), cast("History", _History()), METRICS, asking.work, MOST)
 
     async def ask(self, times: int = 1) -> None:
         for _ in range(times):
@@ -52,6 +53,11 @@ class Asked:
 
     def nudge(self, document_id: object) -> None:
         """Nothing is published here."""
+
+
+class _History:
+    async def give_up(self, *_: object) -> None:
+        """What becomes of its entry is for the view machine."""
 
 
 class _Lease:

@@ -38,6 +38,9 @@ OFTEN = ("unknown", "started", "completed", "adopted", "adopted", "failed", "fai
 """What an end that stands above all others hides most often; so it is drawn more often than that."""
 
 
+OF_ITS_USER = {"title", "fields", "error", "message", "progress", "slot", "s3Key", "resultUrl", "resultKey"}
+
+
 def news_of(name: str, attempt: int) -> Event:
     """Return the event: the same name and attempt make the same one."""
     about: dict[str, Any] = {"id": f"{name}:{attempt}", "video_id": VIDEO, "user_id": USER, "attempt": attempt}
@@ -90,7 +93,7 @@ def entry_of(news: set[str]) -> str | None:
     """Return how the workflow history shows an attempt with this news."""
     if news & {"completed", "adopted"}:
         return "completed"
-    if news & {"failed", "cancelled"}:
+    if news & {"failed", "cancelled", "unanswered when begun"}:
         return "failed"
     return "pending" if news & {"unknown", "started"} else None
 
@@ -172,7 +175,7 @@ class ViewMachine(RuleBasedStateMachine):
     @rule()
     def cancel(self) -> None:
         self.quiet()
-        if self.world.video["status"] in ("pending", "processing"):
+        if self.world.video["status"] in ("pending", "processing") or self.unanswered():
             self.news[self.attempt].add("cancelled by its owner")
         Run(self.world.cancel()).finish()
         self.look(None)
@@ -181,9 +184,14 @@ class ViewMachine(RuleBasedStateMachine):
     def nobody_answers(self) -> None:
         self.quiet()
         if self.world.video["status"] in ("pending", "processing"):
-            self.news[self.attempt].add("unanswered")
+            begun = self.news[self.attempt] & {"unknown", "started"}
+            self.news[self.attempt] |= {"unanswered", *(["unanswered when begun"] if begun else [])}
         Run(self.world.ask_in_vain()).finish()
         self.look(None)
+        self.compare()
+
+    def unanswered(self) -> bool:
+        return bool(self.world.video.get("error", {}).get("code") == "UNANSWERED")
 
     @precondition(lambda self: self.attempt > 1)
     @rule()
@@ -222,7 +230,7 @@ class ViewMachine(RuleBasedStateMachine):
             assert _shown(now) == _shown(before), "changed by news that is none any more"
         if now["order"] >= FOREVER:
             assert now["status"] == "deleted"
-            assert not now.keys() & {"title", "fields", "error", "message", "progress", "slot", "s3Key", "resultUrl"}
+            assert not now.keys() & OF_ITS_USER
             return
         running = now["status"] in ("pending", "processing")
         assert running == ("slot" in now), "its place in the quota"

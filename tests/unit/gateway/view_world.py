@@ -34,9 +34,10 @@ class World:
     def __init__(self) -> None:
         self.memory, self.history = Memory("slot", "key"), Memory()
         videos = Videos(self.memory.collection, Post(self.memory), timedelta(minutes=1))
-        self._unheard = Unheard(videos, METRICS, _asked, timedelta(days=1))
+        history = History(self.history.collection)
+        self._unheard = Unheard(videos, history, METRICS, _asked, timedelta(days=1))
         forecast = Forecast(videos.durations, timedelta(minutes=15))
-        self.view = View(videos, History(self.history.collection), METRICS)
+        self.view = View(videos, history, METRICS)
         self._lifecycle = Lifecycle(videos, cast("Quota", _Quota()), METRICS, forecast)
         self.topics = TopicsIn()
         store = cast("Store", SimpleNamespace(videos=videos, catalog=None))
