@@ -40,7 +40,7 @@ from shared.delivery.inbox import Inbox
 
 def register(inbox: Inbox, view: View, callbacks: Callbacks, store: Store, chronicle: Chronicle) -> None:
     """Let the view, the receipts, the timeline and the catalog hear of everything that concerns them."""
-    _listen_to_requests(inbox, chronicle)
+    _listen_to_requests(inbox, view, chronicle)
     _listen_to_callbacks(inbox, chronicle)
     _listen_to_workflows(inbox, view, callbacks, chronicle)
     _listen_to_assets(inbox, view, chronicle)
@@ -48,7 +48,7 @@ def register(inbox: Inbox, view: View, callbacks: Callbacks, store: Store, chron
     _listen_to_catalog(inbox, store.catalog)
 
 
-def _listen_to_requests(inbox: Inbox, chronicle: Chronicle) -> None:
+def _listen_to_requests(inbox: Inbox, view: View, chronicle: Chronicle) -> None:
     """Hear of the gateway's own requests as the others do: what was promised is told, whatever crashed meanwhile."""
 
     async def video_requested(event: VideoRequested) -> None:
@@ -64,6 +64,7 @@ def _listen_to_requests(inbox: Inbox, chronicle: Chronicle) -> None:
         await chronicle.hear(event)
 
     async def video_deleted(event: VideoDeleted) -> None:
+        await view.deleted(event)
         await chronicle.forget(event.video_id)
 
     inbox.on(topics.VIDEO_REQUESTS, video_requested, import_requested, retry_requested, video_cancelled, video_deleted)

@@ -8,6 +8,7 @@ from services.gateway.store.view_documents import error_of
 from shared.contracts.events import (
     TransferProgressed,
     TransferStarted,
+    VideoDeleted,
     VideoFailed,
     VideoReady,
     WorkflowCompleted,
@@ -27,6 +28,10 @@ class View:
         self._history = history
         self._metrics = metrics
         self.progress = ProgressBuffer(self._write_progress)
+
+    async def deleted(self, event: VideoDeleted) -> None:
+        """End what was under way about a deleted video; the view itself was left when its owner said so."""
+        await self._history.forget(event.video_id, event.time)
 
     async def workflow_started(self, event: WorkflowStarted) -> None:
         """Show that n8n has the attempt, or that nobody can say, and what that means."""
@@ -122,7 +127,9 @@ class View:
             "completedAt": None if status == "pending" else event.time,
             "errorMessage": event.message if isinstance(event, WorkflowFailed) else None,
         }
-        await self._history.record(event.video_id, event.attempt, rank, event.time, entry)
+        news = await self._history.record(event.video_id, event.attempt, rank, event.time, entry)
+        if news and status == "pending" and await self._videos.known(event.video_id) is None:
+            await self._history.forget(event.video_id, event.time)  # its deletion may have been heard of before
 
     async def _write_progress(self, video_id: str, news: Progress) -> None:
         await self._videos.progressed(video_id, news.order, news.percent, news.message)

@@ -24,7 +24,7 @@ def try_failed(attempt: Attempt, number: int, setback: Setback, wait: timedelta 
 
 
 def refused(attempt: Attempt, number: int, error: TransferError) -> TransferNoted:
-    """Return the note of try `number`, after which another one would end the same way."""
+    """Return the note of try `number`, after which another one right away would end the same way."""
     details = _where(attempt) | {"try": number, "code": error.code.value}
     message = f"Try {number} was the last one: another one would end the same way."
     return _note(attempt, f"try:{number}:refused", "transfer.refused", message, details, "error")

@@ -10,6 +10,8 @@ from services.gateway.domain import Rank
 from services.gateway.store.view_documents import shelf_of
 from shared.delivery.outbox import Document
 
+DELETED = "You deleted this video."
+
 
 class History:
     """Every query on `history`. Ordered by rank within an attempt; repeats and late news change nothing."""
@@ -48,6 +50,13 @@ class History:
         values = {"order": int(Rank.UNANSWERED), "status": "failed", "completedAt": at, "errorMessage": message}
         await self._collection.update_one(begun, {"$set": values})
 
+    async def forget(self, video_id: str, at: datetime) -> None:
+        """Take the title out of a deleted video's entries, and end those that were under way: nobody tells of them."""
+        of_video = _of_video(video_id)
+        await self._collection.update_many(of_video, {"$unset": {"title": ""}})
+        ended = {"order": int(Rank.CANCELLED), "status": "failed", "completedAt": at, "errorMessage": DELETED}
+        await self._collection.update_many({**of_video, "status": "pending"}, {"$set": ended})
+
     async def learn_execution(self, video_id: str, attempt: int, execution_id: str) -> None:
         """Note which execution this attempt is, where that came after its start."""
         nameless = {"_id": entry_id(video_id, attempt), "executionId": {"$exists": False}}
@@ -59,8 +68,8 @@ class History:
 
     async def last_rendered(self, video_id: str) -> int | None:
         """Return the newest attempt of a video that a workflow is known to have worked on."""
-        of_video: Document = {"shelf": {"$gte": f"{video_id}:", "$lt": f"{video_id};"}}
-        found = await self._collection.find(of_video, {"attempt": 1, "shelf": 1}).sort("shelf", -1).limit(1).to_list()
+        newest = self._collection.find(_of_video(video_id), {"attempt": 1, "shelf": 1}).sort("shelf", -1).limit(1)
+        found = await newest.to_list()
         return int(found[0]["attempt"]) if found else None
 
     async def page(self, user_id: str, before: str | None, limit: int) -> list[Document]:
@@ -72,3 +81,7 @@ class History:
 def entry_id(video_id: str, attempt: int) -> str:
     """Return the id of an attempt's entry."""
     return f"{video_id}:{attempt}"
+
+
+def _of_video(video_id: str) -> Document:
+    return {"shelf": {"$gte": f"{video_id}:", "$lt": f"{video_id};"}}

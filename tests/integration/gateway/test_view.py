@@ -3,13 +3,15 @@
 import itertools
 import random
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
 import pytest
 
 from services.gateway.store.videos import Videos
 from shared.contracts.events import VideoRetryRequested
 from shared.delivery.outbox import Outbox
+from tests.driving import eventually
 from tests.integration.gateway import events
 from tests.integration.gateway.world import Person, World
 
@@ -327,3 +329,24 @@ async def test_an_attempt_that_only_fetched_the_file_does_not_say_how_long_a_ren
     await world.publish(events.ready(video_id, attempt=2))
     await person.sees(video_id, status="ready")
     assert await videos.durations("generate", 1000) == before
+
+
+async def test_the_history_of_a_deleted_video_ends_and_knows_no_title(world: World) -> None:
+    person = await world.person()
+    running, waiting = await person.ask(), await person.ask()
+    await world.publish(events.started(running))
+    await person.sees(running, stage="rendering")
+    for video_id in (running, waiting):
+        assert (await person.client.delete(f"/api/video/delete/{video_id}")).status_code == 200
+    await world.publish(events.started(waiting))  # it was on its way when the video was deleted
+    for video_id in (running, waiting):
+        entry = await eventually(partial(ended, person, video_id), f"the end of {video_id}")
+        assert (entry["errorMessage"], "completedAt" in entry) == ("You deleted this video.", True)
+        assert "title" not in entry
+
+
+async def ended(person: Person, video_id: str) -> dict[str, Any] | None:
+    """Return the entry of the video's attempt in the history once it is no longer under way."""
+    history = (await person.client.get("/api/video/history")).json()["data"]["workflows"]
+    entries = [entry for entry in history if entry["videoId"] == video_id]
+    return next((entry for entry in entries if entry["status"] == "failed"), None)
