@@ -10,6 +10,9 @@ from deploy.local.site import ENGINE_VARIABLES, REPOSITORY, SERVICES, Site, inhe
 WEBHOOK_PATHS = {"VIDEO_CREATION_WEBHOOK_URL": "create-video", "GENERATE_VIDEO_WEBHOOK_URL": "generate-video"}
 """Where the workflow engine takes its calls."""
 
+LOCAL_RENDERING_SECONDS = 60
+"""More than our own small renderer takes for a video, also on a slow machine."""
+
 EMBEDDED_FETCH_SECONDS = 0.05
 """The embedded broker holds an answer back for as long as it may, also when there is news meanwhile."""
 
@@ -62,6 +65,8 @@ def defaults(site: Site, name: str) -> dict[str, str]:
         settings |= {"KAFKA_REPLICATION_FACTOR": "3", "KAFKA_MIN_INSYNC_REPLICAS": "2"}
     if name == "generator" and "workflow" in site.engines:
         settings["N8N_API_KEY"] = n8n_api_key(site)
+    if name == "gateway" and "workflow" in site.engines:
+        settings["EXPECTED_DURATION"] = str(LOCAL_RENDERING_SECONDS)
     if name == "gateway":
         settings |= {
             "DEMO_EMAIL": site.credentials.demo_email,

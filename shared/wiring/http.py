@@ -172,10 +172,14 @@ def _http_error(error: HTTPException) -> ApiError:
         return _NO_JSON
     known = {
         404: ("NOT_FOUND", "There is nothing at this address. Check the path."),
-        405: ("METHOD_NOT_ALLOWED", "This address does not take that method."),
+        405: ("METHOD_NOT_ALLOWED", f"This address takes {_methods(error)} only."),
     }
     code, message = known.get(error.status_code, ("HTTP_ERROR", str(error.detail)))
     return ApiError(error.status_code, code, message, headers=error.headers)
+
+
+def _methods(error: HTTPException) -> str:
+    return (error.headers or {}).get("Allow") or "another method"
 
 
 async def _database_error(request: Request, error: Exception) -> Response:

@@ -140,6 +140,7 @@ async def test_unknown_paths_and_methods_have_the_envelope(client: httpx.AsyncCl
     missing, wrong = await client.get("/nowhere"), await client.get("/script")
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "NOT_FOUND")
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert wrong.json()["message"] == f"This address takes {wrong.headers['Allow']} only."
     assert wrong.headers["allow"] == "POST"
 
 
