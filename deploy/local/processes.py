@@ -39,6 +39,8 @@ class Program:
     """Asks the program in its own protocol; raises NotReady."""
     grace_seconds: float = 20.0
     """How long it may take to stop after SIGTERM."""
+    hint: str = ""
+    """Where to look if it does not become ready."""
 
 
 class Child:
@@ -107,7 +109,8 @@ class Child:
                 await asyncio.sleep(_POLL_SECONDS)
             else:
                 return time.monotonic() - began
-        raise StartFailed(self.obituary(f"was not ready after {within_seconds:.0f} s ({reason})"))
+        what_happened = f"was not ready after {within_seconds:.0f} s ({reason})"
+        raise StartFailed("\n".join(filter(None, [self.obituary(what_happened), self.program.hint])))
 
     async def wait_exit(self) -> int:
         """Return the exit code once the process has ended."""

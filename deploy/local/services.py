@@ -29,7 +29,16 @@ def service(site: Site, name: str) -> Program:
         folder=REPOSITORY,
         url=site.url(name),
         check=partial(ready.http, f"http://{site.own_address(name)}/health/ready"),
+        hint=_hint(site, name),
     )
+
+
+def _hint(site: Site, name: str) -> str:
+    """Name the variables by which the caller sends this service to databases, brokers and storage of their own."""
+    given = settings(site, name)
+    needed = (variables for engine, variables in ENGINE_VARIABLES.items() if engine != "workflow")
+    theirs = [name for names in needed for name in names if name in given and site.environ.get(name)]
+    return f"Your environment sets {', '.join(theirs)}: look whether what is there answers." if theirs else ""
 
 
 def settings(site: Site, name: str) -> dict[str, str]:

@@ -3,6 +3,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,14 @@ async def test_one_that_never_becomes_ready_is_reported_with_the_reason(run: Run
     child = run("import time; time.sleep(60)")
     child.start()
     with pytest.raises(StartFailed, match=r"not ready after 0 s.*it is silent"):
+        await child.wait_ready(0.3)
+
+
+async def test_one_that_never_becomes_ready_says_where_to_look(run: Run) -> None:
+    child = run("import time; time.sleep(60)")
+    child.program = replace(child.program, hint="Look at the database.")
+    child.start()
+    with pytest.raises(StartFailed, match=r"Look at the database\.$"):
         await child.wait_ready(0.3)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from deploy.local.credentials import Credentials
 from deploy.local.engines import engine
-from deploy.local.services import settings
+from deploy.local.services import service, settings
 from deploy.local.site import (
     BROKER_PORTS,
     BROKERS,
@@ -38,6 +38,14 @@ def test_every_service_hears_where_the_engines_are(site: Site) -> None:
         assert settings(site, name)["KAFKA_IDEMPOTENCE"] == "false"
     assert settings(site, "generator")["GENERATE_VIDEO_WEBHOOK_URL"].startswith("http://127.0.0.1:5678/")
     assert settings(site, "media")["S3_ENDPOINT"] == "http://127.0.0.1:9000"
+
+
+def test_who_is_sent_to_a_database_of_the_callers_own_says_so_where_it_does_not_start(site: Site) -> None:
+    theirs = with_environ(
+        site, GATEWAY_MONGO_URL="mongodb://elsewhere", VIDEO_CREATION_WEBHOOK_URL="http://n8n/webhook/a"
+    )
+    assert "GATEWAY_MONGO_URL" in service(theirs, "gateway").hint
+    assert [service(theirs, "media").hint, service(site, "gateway").hint] == ["", ""]
 
 
 @pytest.mark.parametrize("name", SERVICES)
