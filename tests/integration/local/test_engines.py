@@ -1,10 +1,11 @@
 """The embedded engines, each through its own protocol: killed, started again on the same port, its data kept."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -151,9 +152,7 @@ async def insert(stack: LocalStack, name: str) -> list[str]:
 
 def listeners(pid: int) -> set[tuple[str, int]]:
     """Return (address, port) of every TCP socket the process listens on."""
-    inodes = {
-        os.readlink(fd)[8:-1] for fd in Path(f"/proc/{pid}/fd").iterdir() if os.readlink(fd).startswith("socket:")
-    }
+    inodes = {target[8:-1] for target in opened(pid) if target.startswith("socket:")}
     found = set()
     for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
         for row in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
@@ -163,3 +162,10 @@ def listeners(pid: int) -> set[tuple[str, int]]:
                 raw = b"".join(bytes.fromhex(host[i : i + 8])[::-1] for i in range(0, len(host), 8))
                 found.add((socket.inet_ntop(family, raw), int(port, 16)))
     return found
+
+
+def opened(pid: int) -> Iterator[str]:
+    """Yield what the process has opened; it may close one or the other meanwhile."""
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            yield os.readlink(descriptor)
