@@ -47,7 +47,7 @@ from services.gateway.workflow.quota import Quota
 from services.gateway.workflow.reannouncing import Reannouncing, unanswered_receipt, unanswered_video
 from services.gateway.workflow.requests import Requests
 from services.gateway.workflow.start import Start
-from services.gateway.workflow.unheard import Unheard
+from services.gateway.workflow.unheard import Unheard, asking_for
 from shared.contracts import events
 from shared.wiring.admin import serve_admin
 from shared.wiring.asyncapi import serve_asyncapi
@@ -148,7 +148,9 @@ def _reannounce(parts: _Parts) -> None:
     settings, runtime, store = parts.settings, parts.runtime, parts.store
     first, most = settings.reannounce_after, settings.reannounce_most
     behind = runtime.backlog.behind
-    videos = Reannouncing(store.video_outbox, unanswered_video, runtime.metrics, behind, first=first, most=most)
+    videos = Reannouncing(
+        store.video_outbox, unanswered_video, runtime.metrics, behind, first=first, most=most, noting=asking_for
+    )
     receipts = Reannouncing(store.receipt_outbox, unanswered_receipt, runtime.metrics, behind, first=first, most=most)
     unheard = Unheard(store.videos, store.history, runtime.metrics, videos.work, settings.answer_deadline)
     for documents, work in ((store.video_documents, unheard.work), (store.receipt_documents, receipts.work)):

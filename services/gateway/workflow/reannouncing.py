@@ -14,7 +14,6 @@ from services.gateway.outcomes import is_answer
 from services.gateway.store.receipts import passed_on
 from services.gateway.store.view_documents import to_video
 from services.gateway.workflow.asking import asked, deleted
-from services.gateway.workflow.unheard import asking_for
 from shared.contracts.events import Event
 from shared.delivery.leases import Lease, backoff
 from shared.delivery.outbox import Document, Outbox
@@ -23,6 +22,9 @@ from shared.wiring.tracing import enter_trace
 
 Unanswered = Callable[[Document], Sequence[Event]]
 """Returns the events that a document still waits for an answer to, none where it has one."""
+
+Noting = Callable[[Document, timedelta], Document]
+"""Returns the update of a document that was asked about again, and now has that long to wait for its answer."""
 
 FAR_BEHIND = timedelta(seconds=30)
 
@@ -45,6 +47,7 @@ class Reannouncing:
         *,
         first: timedelta,
         most: timedelta,
+        noting: Noting = lambda *_: {},
     ) -> None:
         self._outbox = outbox
         self._unanswered = unanswered
@@ -52,6 +55,7 @@ class Reannouncing:
         self._behind = behind
         self._first = first
         self._most = most
+        self._noting = noting
 
     async def work(self, lease: Lease) -> None:
         """Publish again what has no answer yet."""
@@ -63,7 +67,7 @@ class Reannouncing:
             await lease.again(wait)  # the last time of asking has not been published, or its answer not heard
         else:
             enter_trace(lease.document.get("traceparent"))
-            await lease.again(wait, self._outbox.carry(asking_for(lease.document, wait), *events))
+            await lease.again(wait, self._outbox.carry(self._noting(lease.document, wait), *events))
             self._outbox.nudge(lease.id)
             self._tell(lease, events)
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from services.gateway.domain import UNANSWERED, Video, is_running
+from services.gateway.domain import UNANSWERED, Rank, Video, is_running, order_of
 from services.gateway.store.history import History
 from services.gateway.store.videos import Videos
 from services.gateway.store.view_documents import to_video
@@ -34,15 +34,21 @@ class Unheard:
 
     async def work(self, lease: Lease) -> None:
         """Do the job of one claim."""
-        if is_running(lease.document["status"]) and asked_for(lease.document) >= self._most:
-            await self._give_up(to_video(lease.document))
+        document = lease.document
+        if is_running(document["status"]) and asked_for(document) >= self._most:
+            await self._give_up(to_video(document))
+        elif document["order"] == order_of(document["attempt"], Rank.UNANSWERED):
+            await self._end_history(to_video(document))  # a crash may have come between the two writes
         await self._asking(lease)
 
     async def _give_up(self, video: Video) -> None:
         if await self._videos.give_up(video, UNANSWERED):
-            await self._history.give_up(video.video_id, video.attempt, utc_now(), UNANSWERED.message)
+            await self._end_history(video)
             self._metrics.videos_ended.labels(status="failed", code=UNANSWERED.code).inc()
             log.warning("video.unanswered", video=video.video_id, attempt=video.attempt, stage=video.stage)
+
+    async def _end_history(self, video: Video) -> None:
+        await self._history.give_up(video.video_id, video.attempt, utc_now(), UNANSWERED.message)
 
 
 def asked_for(document: Document) -> timedelta:

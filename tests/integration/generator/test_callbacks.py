@@ -8,7 +8,6 @@ from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowP
 from tests.driving import eventually
 from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import DEFAULT, silence, started
-from tests.integration.generator.wishes import retry_of
 from tests.integration.generator.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -43,9 +42,7 @@ async def test_a_result_without_attempt_that_is_judged_late_is_for_the_newest_of
     """Its judgement may have been lost, and the video tried again meanwhile."""
     event = await world.request(started("303"))
     await world.event(WorkflowStarted, event.video_id)
-    world.n8n.script[event.video_id] = started("304")
-    await world.publish(retry_of(event))
-    await world.event(WorkflowStarted, event.video_id, attempt=2)
+    await world.retry(event, started("304"))
     await world.complete(event.video_id, attempt=None, newest=1)
     await world.callbacks_handled(event.video_id)
     assert (await world.document(event.video_id, attempt=2))["state"] == "started"
@@ -56,9 +53,7 @@ async def test_a_result_without_attempt_that_is_judged_late_is_for_the_newest_of
 async def test_a_result_that_names_only_its_execution_is_not_for_another_attempt(world: World) -> None:
     event = await world.request(started("120"))
     await world.event(WorkflowStarted, event.video_id)
-    world.n8n.script[event.video_id] = started("121")
-    await world.publish(retry_of(event))
-    await world.event(WorkflowStarted, event.video_id, attempt=2)
+    await world.retry(event, started("121"))
     await world.complete(event.video_id, attempt=None, execution_id="120")
     await world.callbacks_handled(event.video_id)
     assert (await world.document(event.video_id, 2))["state"] == "started"
@@ -198,9 +193,7 @@ async def test_an_older_attempt_never_touches_the_newer(world: World) -> None:
     await world.event(WorkflowStarted, event.video_id)
     await world.complete(event.video_id, status="failed", error="first")
     await world.event(WorkflowFailed, event.video_id)
-    world.n8n.script[event.video_id] = started("113")
-    await world.publish(retry_of(event))
-    await world.event(WorkflowStarted, event.video_id, attempt=2)
+    await world.retry(event, started("113"))
     assert [call.body["attempt"] for call in world.n8n.calls[event.video_id]] == [1, 2]
     await world.complete(event.video_id, attempt=1)
     await world.report_error("112")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowStarted
+from shared.contracts.events import WorkflowCompleted, WorkflowFailed
 from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import NOT_REGISTERED, cut, started
-from tests.integration.generator.wishes import cancelled, retry_of
+from tests.integration.generator.wishes import cancelled
 from tests.integration.generator.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -47,9 +47,7 @@ async def test_an_uncertain_start_that_is_never_heard_of(world: World) -> None:
 async def test_a_late_result_of_an_older_attempt_is_not_taken(world: World) -> None:
     event = await world.request(started("202"))
     await world.event(WorkflowFailed, event.video_id)
-    world.n8n.script[event.video_id] = started("203")
-    await world.publish(retry_of(event))
-    await world.event(WorkflowStarted, event.video_id, attempt=2)
+    await world.retry(event, started("203"))
     await world.complete(event.video_id, attempt=1)
     await world.callbacks_handled(event.video_id)
     assert world.told(event.video_id, 1) == ["WorkflowStarted", "WorkflowFailed"]

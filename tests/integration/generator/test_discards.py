@@ -6,7 +6,7 @@ from shared.contracts.events import ResultDiscarded, WorkflowCompleted, Workflow
 from tests.driving import eventually
 from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import started
-from tests.integration.generator.wishes import cancelled, deleted, retry_of
+from tests.integration.generator.wishes import cancelled, deleted
 from tests.integration.generator.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -62,8 +62,7 @@ async def test_an_object_delivered_after_the_end_is_told_of(world: World) -> Non
 async def test_an_object_of_a_superseded_attempt_is_told_of(world: World) -> None:
     event = await world.request(started("125"))
     await world.event(WorkflowStarted, event.video_id)
-    await world.publish(retry_of(event))
-    await world.event(WorkflowStarted, event.video_id, attempt=2)
+    await world.retry(event, started("126"))
     await world.complete(event.video_id, s3_key="videos/ann/first.mp4")
     (told,) = await discards(world, event.video_id)
     assert (told.s3_key, told.reason, told.attempt) == ("videos/ann/first.mp4", "late", 1)

@@ -19,10 +19,12 @@ from shared.contracts.events import (
     VideoRequested,
     WorkflowErrorReported,
     WorkflowNoted,
+    WorkflowStarted,
     event_id,
 )
 from tests.driving import eventually
 from tests.integration.generator.scripted_n8n import Answer, Received, ScriptedN8n
+from tests.integration.generator.wishes import retry_of
 
 SomeEvent = TypeVar("SomeEvent", bound=Event)
 
@@ -81,6 +83,12 @@ class World:
             self.n8n.script[video_id] = answer
         await self.publish(event)
         return event
+
+    async def retry(self, event: VideoRequested, answer: Answer) -> None:
+        """Begin the second attempt, which the engine will answer so; return once that is known to have started."""
+        self.n8n.script[event.video_id] = answer
+        await self.publish(retry_of(event))
+        await self.event(WorkflowStarted, event.video_id, attempt=2)
 
     async def complete(self, video_id: str, attempt: int | None = 1, **changes: Any) -> str:
         receipt = uuid.uuid4().hex

@@ -11,7 +11,7 @@ from services.gateway.store.history import History
 from services.gateway.store.videos import Videos
 from services.gateway.store.view_documents import to_document
 from services.gateway.workflow.reannouncing import Reannouncing, unanswered_video
-from services.gateway.workflow.unheard import Unheard
+from services.gateway.workflow.unheard import Unheard, asking_for
 from shared.contracts.events import Event
 from shared.delivery.leases import Lease
 from shared.delivery.outbox import Document, Outbox
@@ -34,7 +34,13 @@ class Asked:
         self.asked = 0
         self.given_up: list[str] = []
         asking = Reannouncing(
-            cast("Outbox", self), unanswered_video, METRICS, lambda: self.behind, first=WAIT, most=WAIT
+            cast("Outbox", self),
+            unanswered_video,
+            METRICS,
+            lambda: self.behind,
+            first=WAIT,
+            most=WAIT,
+            noting=asking_for,
         )
         self._unheard = Unheard(cast("Videos", self), cast("History", _History()), METRICS, asking.work, MOST)
 

@@ -175,7 +175,7 @@ class ViewMachine(RuleBasedStateMachine):
     @rule()
     def cancel(self) -> None:
         self.quiet()
-        if self.world.video["status"] in ("pending", "processing") or self.unanswered():
+        if self.running() or self.unanswered():
             self.news[self.attempt].add("cancelled by its owner")
         Run(self.world.cancel()).finish()
         self.look(None)
@@ -183,12 +183,28 @@ class ViewMachine(RuleBasedStateMachine):
     @rule()
     def nobody_answers(self) -> None:
         self.quiet()
-        if self.world.video["status"] in ("pending", "processing"):
+        if self.running() or self.unanswered():
             begun = self.news[self.attempt] & {"unknown", "started"}
             self.news[self.attempt] |= {"unanswered", *(["unanswered when begun"] if begun else [])}
         Run(self.world.ask_in_vain()).finish()
         self.look(None)
         self.compare()
+
+    @rule()
+    def nobody_answers_and_the_gateway_dies(self) -> None:
+        """It has ended the video by then, but not the history's entry."""
+        self.quiet()
+        if self.running():
+            run = Run(self.world.ask_in_vain())
+            while not self.unanswered():
+                run.step()
+            run.kill()
+            self.news[self.attempt].add("unanswered")
+        self.look(None)
+        self.compare()
+
+    def running(self) -> bool:
+        return self.world.video["status"] in ("pending", "processing")
 
     def unanswered(self) -> bool:
         return bool(self.world.video.get("error", {}).get("code") == "UNANSWERED")
@@ -284,3 +300,17 @@ def _end_of(names: list[str]) -> tuple[Document, Document]:
         video["stage"] = "failed"
     entry = dict(world.history.documents.get(f"{VIDEO}:1", {}))
     return video, entry
+
+
+def test_an_entry_whose_video_was_given_up_just_before_a_crash_is_ended_the_next_time() -> None:
+    world = World()
+    Run(world.topics.handling(news_of("started", 1))).finish()
+    dying = Run(world.ask_in_vain())
+    while world.video["status"] != "failed":
+        dying.step()
+    dying.kill()
+    (entry,) = world.history.documents.values()
+    assert entry["status"] == "pending"
+    Run(world.ask_in_vain()).finish()
+    (entry,) = world.history.documents.values()
+    assert entry["status"] == "failed"
