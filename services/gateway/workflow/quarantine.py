@@ -100,9 +100,10 @@ class Quarantine:
             raise UnknownVideoError
         if not known.rendered:
             raise NotRenderedError
-        about = {"videoId": video_id, "attempt": attempt or await self._rendered(video_id, known)}
+        rendered = attempt or await self._rendered(video_id, known)
+        about = {"videoId": video_id, "attempt": rendered, "matched": True}
         await self._pass_on_again(receipt, about)
-        log.info("callback.attached", receipt=receipt_id, video_id=video_id, attempt=about["attempt"])
+        log.info("callback.attached", receipt=receipt_id, video_id=video_id, attempt=rendered)
 
     async def replay(self, receipt_id: str) -> None:
         """Have the webhook judged once more. Raises CannotPassOnError, CallbackSettledError."""

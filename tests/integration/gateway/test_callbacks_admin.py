@@ -89,7 +89,8 @@ async def test_attached_to_a_video_it_is_judged_as_one_about_it(world: World, ad
     for action, body in (("replay", None), ("attach", {"videoId": video_id})):
         answer = await admin.post(f"/admin/callbacks/{receipt_id}/{action}", json=body)
         await refused(answer, 409, "CALLBACK_SETTLED")
-    assert (await shown(admin, receipt_id))["outcome"] == "applied"
+    at_last = await shown(admin, receipt_id)
+    assert (at_last["outcome"], at_last["matched"]) == ("applied", True)
 
 
 async def test_attached_while_a_file_is_only_fetched_again_it_is_about_the_attempt_that_was_rendered(
