@@ -60,6 +60,7 @@ PUBLISHED = (
     events.VideoImportRequested,
     events.VideoRetryRequested,
     events.VideoCancelled,
+    events.VideoUnanswered,
     events.VideoDeleted,
     events.CompletionReported,
     events.WorkflowErrorReported,

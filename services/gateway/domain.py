@@ -164,9 +164,14 @@ class Video:
         return is_running(self.status)
 
     @property
+    def unanswered(self) -> bool:
+        """Return whether it shows as failed only because nobody answered for it."""
+        return self.failure is not None and self.failure.code == UNANSWERED.code
+
+    @property
     def may_come(self) -> bool:
         """Return whether it is worth stopping: it runs, or nobody has answered for it yet."""
-        return self.running or (self.failure is not None and self.failure.code == UNANSWERED.code)
+        return self.running or self.unanswered
 
 
 def restart_of(video: Video) -> Restart:

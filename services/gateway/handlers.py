@@ -27,6 +27,7 @@ from shared.contracts.events import (
     VideoReady,
     VideoRequested,
     VideoRetryRequested,
+    VideoUnanswered,
     VoiceChanged,
     WorkflowCompleted,
     WorkflowErrorReported,
@@ -63,11 +64,22 @@ def _listen_to_requests(inbox: Inbox, view: View, chronicle: Chronicle) -> None:
     async def video_cancelled(event: VideoCancelled) -> None:
         await chronicle.hear(event)
 
+    async def video_unanswered(event: VideoUnanswered) -> None:
+        await chronicle.hear(event)
+
     async def video_deleted(event: VideoDeleted) -> None:
         await view.deleted(event)
         await chronicle.forget(event.video_id)
 
-    inbox.on(topics.VIDEO_REQUESTS, video_requested, import_requested, retry_requested, video_cancelled, video_deleted)
+    inbox.on(
+        topics.VIDEO_REQUESTS,
+        video_requested,
+        import_requested,
+        retry_requested,
+        video_cancelled,
+        video_unanswered,
+        video_deleted,
+    )
 
 
 def _listen_to_callbacks(inbox: Inbox, chronicle: Chronicle) -> None:

@@ -2,7 +2,8 @@
 
 Every piece of news has an order, attempt * 1000 + rank. Of one video only news of a higher order than all before is
 told: a download after its attempt's end, a second end, anything of an older attempt, anything after a removal is
-not. A result that is adopted after a failure ranks above it, so `complete` may follow `error`, and nothing else does.
+not. A result that is adopted after a failure ranks above it, so `complete` may follow `error`; what nobody answered
+for is no end yet, so every end may follow it; and nothing else does.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from shared.contracts.events import (
     VideoFailed,
     VideoReady,
     VideoRemoved,
+    VideoUnanswered,
     WorkflowFailed,
     WorkflowProgressed,
     WorkflowStarted,
@@ -33,9 +35,14 @@ class Rank(IntEnum):
     UNKNOWN = 30
     STARTED = 31
     TRANSFERRING = 50
+    UNANSWERED = 80
     FAILED = 90
     READY = 95
     CANCELLED = 99
+
+
+_RANKS: Mapping[str, Rank] = {FailureCode.UNANSWERED: Rank.UNANSWERED, FailureCode.CANCELLED: Rank.CANCELLED}
+"""Of the failures that are not simply FAILED."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +116,11 @@ def completed(event: VideoReady) -> News:
     return _news(event, Rank.READY, payload)
 
 
-def failed(event: WorkflowFailed | VideoFailed) -> News:
+def failed(event: WorkflowFailed | VideoFailed | VideoUnanswered) -> News:
     """Return the news that the attempt ended without a video; `reason` is the plain message."""
     payload = _payload(event, "error", "error", "Video creation failed. Please try again.")
     payload |= {"code": event.code, "reason": event.message, "retryable": event.retryable}
-    return _news(event, Rank.CANCELLED if event.code == FailureCode.CANCELLED else Rank.FAILED, payload)
+    return _news(event, _RANKS.get(event.code, Rank.FAILED), payload)
 
 
 def removed(event: VideoRemoved) -> News:
@@ -131,14 +138,14 @@ def rendering_progressed(event: WorkflowProgressed) -> PassingNews:
 
 
 def transfer_progressed(event: TransferProgressed) -> PassingNews:
-    """Return how much of the file is stored, or what holds it up; too late after the attempt's end."""
+    """Return how much of the file is stored, or what holds it up; too late once the attempt shows as failed."""
     payload = _payload(event, "transfer", "progress", event.words or "Storing your video.")
     payload["transferredBytes"] = event.transferred_bytes
     if event.next_try_at is not None:
         payload["nextTryAt"] = iso(event.next_try_at)
     if event.size_bytes:
         payload |= {"sizeBytes": event.size_bytes, "progress": event.percent}
-    return PassingNews(event.user_id, event.video_id, order(event.attempt, Rank.FAILED), payload)
+    return PassingNews(event.user_id, event.video_id, order(event.attempt, Rank.UNANSWERED), payload)
 
 
 def _news(event: VideoEvent, rank: Rank, payload: dict[str, Any]) -> News:

@@ -1,4 +1,4 @@
-"""Kafka in: what the generator and media concluded becomes news; wake-ups reach the streams of this process."""
+"""Kafka in: what the services concluded becomes news; wake-ups reach the streams of this process."""
 
 from services.notifier import domain
 from services.notifier.audience import Audience
@@ -12,6 +12,7 @@ from shared.contracts.events import (
     VideoFailed,
     VideoReady,
     VideoRemoved,
+    VideoUnanswered,
     WorkflowFailed,
     WorkflowProgressed,
     WorkflowStarted,
@@ -28,6 +29,7 @@ class Handlers:
 
     def listen(self, inbox: Inbox) -> None:
         """Register every handler."""
+        inbox.on(topics.VIDEO_REQUESTS, self.video_unanswered)
         inbox.on(topics.VIDEO_WORKFLOWS, self.workflow_started, self.workflow_progressed, self.workflow_failed)
         inbox.on(
             topics.VIDEO_ASSETS,
@@ -38,6 +40,10 @@ class Handlers:
             self.video_removed,
         )
         inbox.on_every_replica(topics.NOTIFICATIONS, self.notification_created, self.notification_passed)
+
+    async def video_unanswered(self, event: VideoUnanswered) -> None:
+        """Tell that nothing is heard of the attempt."""
+        await self._telling.tell(domain.failed(event))
 
     async def workflow_started(self, event: WorkflowStarted) -> None:
         """Tell that rendering began."""

@@ -74,6 +74,27 @@ async def test_storage_away_the_transfer_is_repeated(user: User, stack: LocalSta
     await wait_for_status(user.client, video_id, "ready", 120)
 
 
+async def test_who_waits_while_nobody_answers_is_told_so_and_of_the_end_after_all(
+    user: User, stack: LocalStack, engine: Engine
+) -> None:
+    before = {"ANSWER_DEADLINE": "P1D", "REANNOUNCE_AFTER": stack.settings("gateway")["REANNOUNCE_AFTER"]}
+    await stack.restart("gateway", {"ANSWER_DEADLINE": "PT1S", "REANNOUNCE_AFTER": "PT1S"})
+    try:
+        async with listening(user.client) as stream:
+            async with away(stack, "generator"):
+                video_id = await ask(user.client, "Nobody is there")
+                told = await stream.wait_for(video_id, "error")
+            assert (told["code"], told["retryable"]) == ("UNANSWERED", True)
+            await stream.wait_for(video_id, "complete", 90)
+            assert [news["type"] for news in stream.about(video_id, "error", "complete")] == ["error", "complete"]
+        assert len(await engine.executions(video_id)) == 1
+        entries = (await user.client.get(f"/api/video/timeline/{video_id}")).json()["data"]["entries"]
+        codes = [entry["code"] for entry in entries]
+        assert codes.index("unanswered") < codes.index("ready")
+    finally:
+        await stack.restart("gateway", before)
+
+
 async def test_a_deadline_ends_a_job_that_nobody_reports_on(user: User, stack: LocalStack, engine: Engine) -> None:
     await engine.fault("Never heard of again", {"kind": "callback-never"})
     settings = stack.settings("generator")

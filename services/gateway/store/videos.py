@@ -167,13 +167,13 @@ class Videos:
         changed = await self._collection.update_one({"_id": video_id, "order": {"$lt": order}}, update)
         return bool(changed.modified_count)
 
-    async def give_up(self, video: Video, failure: Failure) -> bool:
+    async def give_up(self, video: Video, failure: Failure, event: Event) -> bool:
         """Show it as failed, unless there was news since `video` was read; it is asked about as before."""
         values: Document = {"status": VideoStatus.FAILED, "stage": Stage.FAILED, "error": error_of(failure)}
         values |= {"order": order_of(video.attempt, Rank.UNANSWERED), "updatedAt": utc_now()}
         as_seen = {"_id": video.video_id, "order": video.order, "updatedAt": video.updated_at}
         update = {"$set": values, "$unset": dict.fromkeys(("slot", *_PASSING), "")}
-        return bool((await self._collection.update_one(as_seen, update)).modified_count)
+        return await self._change_where(as_seen, update, event)
 
     async def adopting(self, video_id: str, attempt: int, fields: Mapping[str, Any]) -> bool:
         """Show that a late result of the failed attempt is being fetched; it stays failed meanwhile."""
@@ -256,10 +256,12 @@ class Videos:
 
     async def _change(self, video: Video, update: Document, event: Event) -> bool:
         seen = {"_id": video.video_id, "order": video.order}
-        update = {**update, "$set": {**update["$set"], **self._waiting()}}
+        return await self._change_where(seen, {**update, "$set": {**update["$set"], **self._waiting()}}, event)
+
+    async def _change_where(self, seen: Document, update: Document, event: Event) -> bool:
         changed = await self._collection.update_one(seen, self._outbox.carry(update, event))
         if changed.modified_count:
-            self._outbox.nudge(video.video_id)
+            self._outbox.nudge(seen["_id"])
         return bool(changed.modified_count)
 
     def _waiting(self) -> Document:

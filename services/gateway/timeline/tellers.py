@@ -70,6 +70,10 @@ def _cancel_requested(event: events.VideoCancelled) -> Entry:
     return _entry(event, "gateway", "cancel_requested", "You cancelled this attempt.")
 
 
+def _unanswered(event: events.VideoUnanswered) -> Entry:
+    return _entry(event, "gateway", "unanswered", f"{first_sentence(event.message)}.", level="error")
+
+
 # --- gateway: what workflows reported -------------------------------------------------------------------------
 
 
@@ -166,10 +170,17 @@ def _video_failed(event: events.VideoFailed) -> Entry:
 # --- notifier, and what services note beside their states -------------------------------------------------------
 
 
+_TOLD = {
+    Rank.UNANSWERED: "that nothing is heard of it",
+    Rank.FAILED: "that it failed",
+    Rank.READY: "that the video is ready",
+    Rank.CANCELLED: "that it was stopped",
+}
+
+
 def _told(event: events.NotificationCreated) -> Entry | None:
     attempt, rank = divmod(event.order or 0, 1000)
-    told = {Rank.READY: "that the video is ready", Rank.FAILED: "that it failed", Rank.CANCELLED: "that it was stopped"}
-    if event.video_id is None or rank not in told:
+    if event.video_id is None or rank not in _TOLD:
         return None
     its_id = f"told:{event.video_id}:{event.order}"
     return Entry(
@@ -178,7 +189,7 @@ def _told(event: events.NotificationCreated) -> Entry | None:
         at=event.time,
         service="notifier",
         code="told",
-        message=f"You were told {told[Rank(rank)]}.",
+        message=f"You were told {_TOLD[Rank(rank)]}.",
         attempt=attempt,
         trace_id=trace_of(event),
     )
@@ -207,6 +218,7 @@ TELLERS: Mapping[type[Event], Teller] = {
     events.VideoImportRequested: _import_requested,
     events.VideoRetryRequested: _retry_requested,
     events.VideoCancelled: _cancel_requested,
+    events.VideoUnanswered: _unanswered,
     events.CompletionReported: _completion,
     events.WorkflowErrorReported: _workflow_error,
     events.ProgressReported: _first_progress,

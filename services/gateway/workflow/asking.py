@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from services.gateway.domain import Accepted, Restart, Stage, Video, VideoRequest
+from services.gateway.domain import UNANSWERED, Accepted, Restart, Stage, Video, VideoRequest
 from shared.contracts.events import (
     VideoCancelled,
     VideoDeleted,
@@ -10,6 +10,7 @@ from shared.contracts.events import (
     VideoImportRequested,
     VideoRequested,
     VideoRetryRequested,
+    VideoUnanswered,
 )
 from shared.contracts.naming import naming
 
@@ -22,7 +23,9 @@ def asked(video: Video) -> tuple[VideoEvent, ...]:
         first = retried(video, video.attempt, video.restart, video.expected_seconds)
     else:
         return ()
-    return (first, cancelled(video)) if video.stage is Stage.CANCELLED else (first,)
+    if video.stage is Stage.CANCELLED:
+        return first, cancelled(video)
+    return (first, unanswered(video)) if video.unanswered else (first,)
 
 
 def requested(accepted: Accepted, request: VideoRequest) -> VideoRequested | VideoImportRequested:
@@ -58,6 +61,17 @@ def retried(video: Video, attempt: int, restart: Restart, expected_seconds: floa
 def cancelled(video: Video) -> VideoCancelled:
     """Return the event of an attempt that its owner stopped."""
     return VideoCancelled(**naming(video.video_id, video.user_id, video.attempt, "cancelled"), title=video.title)
+
+
+def unanswered(video: Video) -> VideoUnanswered:
+    """Return the event of an attempt that nobody answered for."""
+    return VideoUnanswered(
+        **naming(video.video_id, video.user_id, video.attempt, "unanswered"),
+        title=video.title,
+        code=UNANSWERED.code,
+        message=UNANSWERED.message,
+        retryable=UNANSWERED.retryable,
+    )
 
 
 def deleted(video_id: str, user_id: str, attempt: int, title: str = "") -> VideoDeleted:

@@ -1,8 +1,8 @@
 """The end, for its owner, of a video that nobody answers for: its request is a dead letter, say.
 
-It shows as failed and gives its place in the quota back. It is asked about as before, and whatever end it comes to
-after all is shown. Only the time counts that lay between asking and the next time of asking: an outage of Kafka or of
-the gateway itself adds one wait at most.
+It shows as failed, its owner is told so, and it gives its place in the quota back. It is asked about as before, and
+whatever end it comes to after all is shown. Only the time counts that lay between asking and the next time of asking:
+an outage of Kafka or of the gateway itself adds one wait at most.
 """
 
 from datetime import timedelta
@@ -13,6 +13,7 @@ from services.gateway.domain import UNANSWERED, Rank, Video, is_running, order_o
 from services.gateway.store.history import History
 from services.gateway.store.videos import Videos
 from services.gateway.store.view_documents import to_video
+from services.gateway.workflow.asking import unanswered
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease
 from shared.delivery.outbox import Document
@@ -42,7 +43,7 @@ class Unheard:
         await self._asking(lease)
 
     async def _give_up(self, video: Video) -> None:
-        if await self._videos.give_up(video, UNANSWERED):
+        if await self._videos.give_up(video, UNANSWERED, unanswered(video)):
             await self._end_history(video)
             self._metrics.videos_ended.labels(status="failed", code=UNANSWERED.code).inc()
             log.warning("video.unanswered", video=video.video_id, attempt=video.attempt, stage=video.stage)

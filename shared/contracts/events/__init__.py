@@ -22,6 +22,7 @@ from shared.contracts.events.requests import (
     VideoImportRequested,
     VideoRequested,
     VideoRetryRequested,
+    VideoUnanswered,
 )
 from shared.contracts.events.workflows import (
     CallbackJudged,
@@ -40,6 +41,7 @@ BY_TYPE: dict[str, type[Event]] = {
         VideoImportRequested,
         VideoRetryRequested,
         VideoCancelled,
+        VideoUnanswered,
         VideoDeleted,
         CompletionReported,
         WorkflowErrorReported,
@@ -94,6 +96,7 @@ __all__ = [
     "VideoRemoved",
     "VideoRequested",
     "VideoRetryRequested",
+    "VideoUnanswered",
     "VoiceChanged",
     "WorkflowCompleted",
     "WorkflowErrorReported",

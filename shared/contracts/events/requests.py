@@ -1,4 +1,4 @@
-"""Topic `video.requests`: what users asked for (gateway)."""
+"""Topic `video.requests`: what users asked for, and that nobody answered (gateway)."""
 
 from typing import Any, Literal
 
@@ -54,6 +54,16 @@ class VideoCancelled(VideoEvent):
 
     topic = topics.VIDEO_REQUESTS
     title: str
+
+
+class VideoUnanswered(VideoEvent):
+    """Nobody answered for this attempt for too long: it shows as failed (UNANSWERED) until more is heard of it."""
+
+    topic = topics.VIDEO_REQUESTS
+    title: str
+    code: str
+    message: str
+    retryable: bool
 
 
 class VideoDeleted(VideoEvent):

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.stack import LocalStack
-from shared.contracts.events import VideoCancelled, VideoRequested, VideoRetryRequested
+from shared.contracts.events import VideoCancelled, VideoRequested, VideoRetryRequested, VideoUnanswered
 from tests.driving import eventually
 from tests.integration.gateway import events
 from tests.integration.gateway.world import ENGINES, STORAGE, Person, World, world_of
@@ -36,6 +36,7 @@ async def test_what_nobody_answers_for_fails_and_can_be_tried_again(world: World
     document = await world.database["videos"].find_one({"_id": video_id})
     assert document is not None
     assert "slot" not in document
+    assert (await world.told(VideoUnanswered, video_id=video_id)).message == seen["error"]["message"]
     assert (await person.client.post(f"/api/video/retry/{video_id}")).status_code == 202
     assert (await world.told(VideoRetryRequested, video_id=video_id)).attempt == 2
     await world.publish(events.ready(video_id))
@@ -47,6 +48,7 @@ async def test_what_comes_of_it_after_all_is_shown(world: World) -> None:
     video_id = await person.ask()
     await person.sees(video_id, status="failed")
     await asked_again(world, video_id)
+    await eventually(lambda: _told_twice(world, video_id), "being told once more, had it got lost")
     await world.publish(events.started(video_id), events.completed(video_id))
     await world.publish(events.video_failed(video_id, code="NOT_A_VIDEO", retryable=False))
     await eventually(lambda: _shows(person, video_id, "NOT_A_VIDEO"), "why it failed")
@@ -76,6 +78,11 @@ async def asked_again(world: World, video_id: str) -> None:
         return any(event.video_id == video_id for event in new)
 
     await eventually(again, "being asked about again")
+
+
+async def _told_twice(world: World, video_id: str) -> bool:
+    told = [event for event in world.published if isinstance(event, VideoUnanswered) and event.video_id == video_id]
+    return len(told) > 1 and len({event.id for event in told}) == 1
 
 
 async def _shows(person: Person, video_id: str, code: str) -> bool:

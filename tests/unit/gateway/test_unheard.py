@@ -48,7 +48,7 @@ class Asked:
         for _ in range(times):
             await self._unheard.work(cast("Lease", _Lease(self.document)))
 
-    async def give_up(self, video: Video, failure: Failure) -> bool:
+    async def give_up(self, video: Video, failure: Failure, _: Event) -> bool:
         self.given_up.append(failure.code)
         self.document.update(status="failed")
         return True

@@ -13,6 +13,7 @@ from shared.contracts.events import (
     VideoFailed,
     VideoReady,
     VideoRemoved,
+    VideoUnanswered,
     WorkflowFailed,
     WorkflowProgressed,
     WorkflowStarted,
@@ -61,10 +62,12 @@ def test_the_three_shapes_clients_know() -> None:
 def test_the_order_of_an_attempt_and_of_attempts() -> None:
     lost = WorkflowFailed(**TITLED, email="a@b.c", code="WORKFLOW_TIMEOUT", message="m", retryable=True)
     cancelled = VideoFailed(**TITLED, code="CANCELLED", message="m", retryable=True)
+    unanswered = VideoUnanswered(**TITLED, code="UNANSWERED", message="m", retryable=True)
     told = [
         domain.rendering_started(started(certain=False)),
         domain.rendering_started(started(certain=True)),
         domain.download_started(TransferStarted(**TITLED)),
+        domain.failed(unanswered),
         domain.failed(lost),
         domain.completed(VideoReady(**TITLED, s3_key="k", metadata=VideoMetadata(size=1))),
         domain.failed(cancelled),
@@ -98,7 +101,7 @@ def test_progress_is_too_late_once_the_next_stage_began() -> None:
     assert order(2, Rank.STARTED) < rendering.before <= order(2, Rank.TRANSFERRING)
     transfer = domain.transfer_progressed(TransferProgressed(**TITLED, transferred_bytes=50, size_bytes=200))
     assert transfer.payload["progress"] == 25
-    assert order(2, Rank.TRANSFERRING) < transfer.before <= order(2, Rank.FAILED)
+    assert order(2, Rank.TRANSFERRING) < transfer.before <= order(2, Rank.UNANSWERED)
 
 
 def test_of_a_file_whose_length_nobody_tells_it_is_told_how_much_is_stored() -> None:

@@ -21,6 +21,7 @@ from shared.contracts.events import (
     VideoFailed,
     VideoReady,
     VideoRemoved,
+    VideoUnanswered,
     WorkflowFailed,
     WorkflowStarted,
 )
@@ -31,7 +32,10 @@ from tests.unit.turns import Run, Turn
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 USER = "ann"
-NEWS = ("unknown", "started", "download", "adopting", "failed", "cancelled", "ready", "not stored", "removed")
+NEWS = (
+    *("unknown", "started", "download", "adopting", "unanswered"),
+    *("failed", "cancelled", "ready", "not stored", "removed"),
+)
 
 
 def news_of(name: str, video_id: str, attempt: int) -> News | None:
@@ -46,6 +50,8 @@ def news_of(name: str, video_id: str, attempt: int) -> News | None:
             return domain.rendering_started(event)
         case "download" | "adopting":
             return domain.download_started(TransferStarted(**titled, adopted=name == "adopting"))
+        case "unanswered":
+            return domain.failed(VideoUnanswered(**titled, **why, code="UNANSWERED"))
         case "failed" | "cancelled":
             code = "CANCELLED" if name == "cancelled" else "WORKFLOW_TIMEOUT"
             return domain.failed(WorkflowFailed(**titled, **run, **why, code=code))
