@@ -53,7 +53,9 @@ class Callbacks:
         known = await self._held.judged(event)
         if known is not None:
             await self._send(known)
-        elif await self._judge(event) is None:
+            return
+        await self._held.replace(event)
+        if await self._judge(event) is None:
             await self._held.hold(event)
             await self._tell(event, "held")
 

@@ -20,8 +20,11 @@ QUARANTINED_KEPT = timedelta(days=90)
 
 log = structlog.get_logger(__name__)
 
-_SAID = {"settled": "repeat"}
-"""What is said of a state where the judgement was not kept (by a former release); of others their own name."""
+_SAID = {"settled": "repeat", "replaced": "held"}
+"""What is said of a state where no judgement was kept; of others their own name.
+
+Settled without one is of a former release. What was replaced has no end of its own: another event tells that.
+"""
 
 _REPORTS: Mapping[str, type[Report]] = {
     report.__name__: report for report in (CompletionReported, WorkflowErrorReported)
@@ -29,7 +32,10 @@ _REPORTS: Mapping[str, type[Report]] = {
 
 
 class Held:
-    """Documents named after the event: the event, its state (held, settled, quarantined), a job that looks again."""
+    """Documents named after the event: the event, its state, and while that is held a job that looks again.
+
+    The state is held, settled, quarantined, or replaced: a person had the same webhook passed on anew.
+    """
 
     def __init__(self, collection: AsyncCollection[Document], held_for: timedelta, wake: Callable[[], None]) -> None:
         self._collection = collection
@@ -37,8 +43,9 @@ class Held:
         self._wake = wake
 
     async def ensure_indexes(self) -> None:
-        """Make the index by execution and the one that lets old documents go."""
+        """Make the indexes by execution and by webhook, and the one that lets old documents go."""
         await self._collection.create_index("executionId", sparse=True)
+        await self._collection.create_index("receiptId", sparse=True)
         await self._collection.create_index("removeAt", expireAfterSeconds=0)
 
     async def judged(self, event: Report) -> CallbackJudged | None:
@@ -51,12 +58,19 @@ class Held:
         state = str(known["state"])
         return judgement(event, _SAID.get(state, state))
 
+    async def replace(self, event: Report) -> None:
+        """Look no longer at the webhook as it was held before it became `event`: it is judged once."""
+        before = {"receiptId": event.receipt_id, "_id": {"$ne": event.id}, "state": "held"}
+        closed = {"state": "replaced", "removeAt": utc_now() + SETTLED_KEPT}
+        await self._collection.update_many(before, {"$set": closed, "$unset": {"job": ""}})
+
     async def hold(self, event: Report) -> None:
         """Keep `event` and look at it again at once: what it is about may have become known in between."""
         now = utc_now()
         # The event as text: what a workflow says of its file may hold numbers and names that no database takes.
         document: dict[str, Any] = {
             "_id": event.id,
+            "receiptId": event.receipt_id,
             "type": type(event).__name__,
             "event": event.model_dump_json(by_alias=True, exclude_none=True),
             "state": "held",

@@ -122,11 +122,13 @@ class Attempts:
         return True
 
     async def change(self, before: Attempt, after: Attempt, *, told: bool, also: Iterable[Event] = ()) -> bool:
-        """Make `after` of `before`, and tell `also`; False, having changed nothing, where it is no longer `before`."""
+        """Make `after` of `before`, and tell `also`; False, having changed nothing, where it is no longer `before`.
+
+        Whoever works on it begins anew where its state or its executionId is news: another id may be in their hands.
+        """
         guard = {"_id": before.id, "state": before.state, "executionId": before.execution_id}
         update = self.update(before, after, told=told, also=also)
-        to_stop_is_known = after.stop_since is not None and after.execution_id != before.execution_id
-        if after.state is not before.state or to_stop_is_known:
+        if after.state is not before.state or after.execution_id != before.execution_id:
             job = self.job_of(after)
             name, value = ("$unset", "") if job is None else ("$set", job)
             update = {**update, name: {**update.get(name, {}), "job": value}}
@@ -137,7 +139,11 @@ class Attempts:
 
     async def learn(self, id_: str, execution_id: str) -> None:
         """Keep `execution_id` where none is known yet, whatever the state; stop it where nobody wants it any more."""
-        await self._collection.update_one({"_id": id_, "executionId": None}, {"$set": {"executionId": execution_id}})
+        nameless: Document = {"_id": id_, "executionId": None}
+        known = {"executionId": execution_id}
+        asked_anew = {"$set": {**known, "job": new_job(AWAIT)}}
+        if not (await self._collection.update_one({**nameless, "job.kind": AWAIT}, asked_anew)).matched_count:
+            await self._collection.update_one(nameless, {"$set": known})
         if self._look_every is not None:
             unwanted = {"_id": id_, "stopSince": {"$gte": EPOCH, "$lt": FAR}}
             await self._collection.update_one(unwanted, {"$set": {"job": new_job(STOP)}})

@@ -82,6 +82,9 @@ _NOT_KEPT = ApiError(409, "CALLBACK_NOT_KEPT", "Progress reports can't be passed
 
 
 def _settled(error: CallbackSettledError) -> ApiError:
-    why = f"its outcome is {error.outcome!r}" if error.outcome else "nothing has been said about it yet"
-    message = f"This webhook can't be changed so: {why}. Look at it again; only what nobody could place is discarded."
+    if error.outcome is None:
+        message = "This webhook waits to be judged as it is. Look at it again in a moment."
+    else:
+        why = f"its outcome is {error.outcome!r}"
+        message = f"This webhook can't be changed so: {why}. Only what nobody could place is discarded."
     return ApiError(409, "CALLBACK_SETTLED", message)

@@ -127,8 +127,9 @@ class Quarantine:
         event = passed_on(receipt)
         if not isinstance(event, CompletionReported | WorkflowErrorReported):
             raise CannotPassOnError
-        if receipt.get("outcome") in of(Settled.IN_EFFECT):
-            raise CallbackSettledError(receipt["outcome"])
+        outcome = receipt.get("outcome")
+        if outcome is None or outcome in of(Settled.IN_EFFECT):
+            raise CallbackSettledError(outcome)
         # Judged already under its own id, it is a new event to those who keep what they could not place.
         news = {"id": f"{event.id}:again:{receipt.get('tries', 0) + 1}", "time": utc_now()}
         if about:

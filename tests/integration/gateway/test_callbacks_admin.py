@@ -84,6 +84,9 @@ async def test_attached_to_a_video_it_is_judged_as_one_about_it(world: World, ad
     assert (again.receipt_id, again.attempt, again.video_url) == (receipt_id, 1, first.video_url)
     assert again.id != first.id
     assert (await shown(admin, receipt_id))["outcome"] is None, "it waits to be judged anew"
+    for action, body in (("replay", None), ("attach", {"videoId": await person.ask()})):
+        answer = await admin.post(f"/admin/callbacks/{receipt_id}/{action}", json=body)
+        await refused(answer, 409, "CALLBACK_SETTLED")
     await judge(world, admin, receipt_id, "applied")
     assert receipt_id not in await listed(admin)
     for action, body in (("replay", None), ("attach", {"videoId": video_id})):

@@ -80,6 +80,18 @@ def test_while_it_is_held_a_repeat_is_told_so_and_judges_nothing(world: Lossy) -
     assert [told.outcome for told in world.said] == ["held", "held", "applied"]
 
 
+def test_once_a_person_says_whom_it_is_about_nobody_looks_for_another(world: Lossy) -> None:
+    hear(world, REPORT)
+    attached = REPORT.model_copy(update={"id": f"{REPORT.id}:again:1", "video_id": "ann_other", "attempt": 1})
+    hear(world, attached, REQUEST, BEGUN)
+    assert world.held_memory.claim(REPORT.id) is None
+    assert world.held_memory.claim(attached.id) is not None, "nobody knows that video here"
+    world.lose()
+    hear(world, REPORT)
+    assert [told.outcome for told in world.said] == ["held"], "how it ends, the other one tells"
+    assert world.attempts[1].state is State.STARTED
+
+
 @pytest.mark.parametrize(("state", "outcome"), [("settled", "repeat"), ("quarantined", "quarantined")])
 def test_what_a_former_release_kept_without_its_outcome_has_an_end_too(world: Lossy, state: str, outcome: str) -> None:
     hear(world, REPORT)

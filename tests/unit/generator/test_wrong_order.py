@@ -7,6 +7,7 @@ from services.generator.asking import Said, Told
 from services.generator.attempt import State
 from services.generator.domain import Happening
 from services.generator.n8n import Answer
+from services.generator.runs import Execution
 from shared.contracts.events import (
     CompletionReported,
     Event,
@@ -22,6 +23,8 @@ from tests.unit.turns import Run
 
 WHAT: dict[str, Any] = {"kind": "create", "request_id": "r", "title": "Rates", "email": "a@example.com", "fields": {}}
 FIRST = VideoRequested(**WHAT, id="1", video_id=VIDEO, user_id=USER, attempt=1)
+NOTHING = Told(Said.NOTHING)
+FOUND = Says(Answer(Happening.TAKEN, "status 200"), Told(Said.RUNNING, Execution(id="8", status="running")))
 RETRY = VideoRetryRequested(**WHAT, id="2", video_id=VIDEO, user_id=USER, attempt=2, restart="workflow")
 
 
@@ -54,6 +57,40 @@ def test_a_request_that_comes_after_its_cancellation_forgets_no_execution() -> N
     )
     hear(world, cancelled(1), report, FIRST)
     assert world.attempts[1].execution_id == "7"
+
+
+def test_the_execution_of_a_late_answer_is_not_replaced_by_one_that_was_looked_up_meanwhile() -> None:
+    world = World()
+    hear(world, FIRST)
+    calling = claim(world, Says(Answer(Happening.TAKEN, "status 200", "7"), NOTHING))
+    while not world.runs:
+        calling.step()
+    claim(world, Says(Answer(Happening.TAKEN, "status 200"), NOTHING)).finish()
+    assert world.attempts[1].state is State.UNKNOWN
+    looking = claim(world, FOUND)
+    looking.step()
+    calling.finish()
+    looking.finish()
+    assert world.attempts[1].execution_id == "7"
+
+
+def test_the_execution_that_a_callback_brought_is_not_replaced_by_one_that_was_looked_up_meanwhile() -> None:
+    world = World()
+    hear(world, FIRST)
+    claim(world, Says(Answer(Happening.TAKEN, "status 200"), NOTHING)).finish()
+    assert world.attempts[1].state is State.STARTED
+    looking = claim(world, FOUND)
+    looking.step()
+    hear(world, ProgressReported(id="p", video_id=VIDEO, attempt=1, execution_id="7"))
+    looking.finish()
+    assert world.attempts[1].execution_id == "7"
+
+
+def claim(world: World, says: Says) -> Run:
+    """Have somebody take the attempt's job, also from whoever is at it."""
+    lease = world.memory.claim(f"{VIDEO}:1")
+    assert lease is not None
+    return Run(world.work(lease, says))
 
 
 def test_what_is_quarantined_is_not_said_to_be_held_when_it_comes_again() -> None:
