@@ -95,6 +95,24 @@ async def wait_for_stage(client: httpx.AsyncClient, video_id: str, *wanted: str,
     return await eventually(look, f"{video_id} in stage {wanted}", seconds, every_seconds=STAGE_SECONDS)
 
 
+async def timeline_of(client: httpx.AsyncClient, video_id: str) -> Json:
+    """Return what is told of a video, and where it stands."""
+    answer = await client.get(f"/api/video/timeline/{video_id}")
+    assert answer.status_code == 200, answer.text
+    data: Json = answer.json()["data"]
+    return data
+
+
+async def timeline_with(client: httpx.AsyncClient, video_id: str, *wanted: tuple[int, str]) -> Json:
+    """Return the timeline once it has an entry of each (attempt, code)."""
+
+    async def look() -> Json | None:
+        data = await timeline_of(client, video_id)
+        return data if set(wanted) <= {(entry["attempt"], entry["code"]) for entry in data["entries"]} else None
+
+    return await eventually(look, f"{wanted}")
+
+
 class Stream:
     """What one live stream has brought so far: (event name, id, data), in order."""
 

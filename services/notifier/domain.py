@@ -56,9 +56,9 @@ class News:
     payload: dict[str, Any]
 
     @property
-    def is_end(self) -> bool:
-        """Return whether it tells of the end of an attempt, or of the video."""
-        return self.order >= REMOVED_ORDER or self.order % 1000 >= Rank.FAILED
+    def is_asked_about(self) -> bool:
+        """Return whether it comes again until the gateway knows that it was told: it tells of an end, or of none."""
+        return self.order >= REMOVED_ORDER or self.order % 1000 >= Rank.UNANSWERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def completed(event: VideoReady) -> News:
 
 
 def failed(event: WorkflowFailed | VideoFailed | VideoUnanswered) -> News:
-    """Return the news that the attempt ended without a video; `reason` is the plain message."""
+    """Return the news that there is no video of the attempt, or that nobody answers; `reason` is the plain message."""
     payload = _payload(event, "error", "error", "Video creation failed. Please try again.")
     payload |= {"code": event.code, "reason": event.message, "retryable": event.retryable}
     return _news(event, _RANKS.get(event.code, Rank.FAILED), payload)

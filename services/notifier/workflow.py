@@ -41,8 +41,8 @@ class Telling:
         await self._store.move_head(news.user_id, notification.seq)
 
     async def _repeat(self, news: News) -> None:
-        """Tell once more how far the user was told: an end that comes again comes from somebody who has not heard."""
-        if news.is_end:
+        """Tell once more how far the user was told, where it comes again because somebody has not heard of that."""
+        if news.is_asked_about:
             seq, order = await self._store.last_seq(news.user_id), await self._store.order_of(news.video_id)
             await self._send(
                 NotificationCreated(

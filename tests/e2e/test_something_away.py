@@ -11,6 +11,7 @@ from tests.driving import (
     eventually,
     listening,
     status_of,
+    timeline_with,
     wait_for_stage,
     wait_for_status,
     webhook,
@@ -88,8 +89,8 @@ async def test_who_waits_while_nobody_answers_is_told_so_and_of_the_end_after_al
             await stream.wait_for(video_id, "complete", 90)
             assert [news["type"] for news in stream.about(video_id, "error", "complete")] == ["error", "complete"]
         assert len(await engine.executions(video_id)) == 1
-        entries = (await user.client.get(f"/api/video/timeline/{video_id}")).json()["data"]["entries"]
-        codes = [entry["code"] for entry in entries]
+        timeline = await timeline_with(user.client, video_id, (1, "unanswered"), (1, "ready"))
+        codes = [entry["code"] for entry in timeline["entries"]]
         assert codes.index("unanswered") < codes.index("ready")
     finally:
         await stack.restart("gateway", before)

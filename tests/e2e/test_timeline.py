@@ -5,27 +5,10 @@ import uuid
 import pytest
 
 from tests.conftest import User
-from tests.driving import Json, ask, eventually, wait_for_status
+from tests.driving import Json, ask, eventually, timeline_of, timeline_with, wait_for_status
 from tests.e2e.conftest import Engine
 
 pytestmark = pytest.mark.timeout(240)
-
-
-async def timeline_of(user: User, video_id: str) -> Json:
-    answer = await user.client.get(f"/api/video/timeline/{video_id}")
-    assert answer.status_code == 200, answer.text
-    data: Json = answer.json()["data"]
-    return data
-
-
-async def timeline_with(user: User, video_id: str, *wanted: tuple[int, str]) -> Json:
-    """Return the timeline once it has an entry of each (attempt, code)."""
-
-    async def look() -> Json | None:
-        data = await timeline_of(user, video_id)
-        return data if set(wanted) <= {(entry["attempt"], entry["code"]) for entry in data["entries"]} else None
-
-    return await eventually(look, f"{wanted}")
 
 
 def codes(timeline: Json, attempt: int) -> list[str]:
@@ -42,14 +25,14 @@ async def test_a_refused_call_a_failed_attempt_and_a_retried_transfer(user: User
     )
     video_id = await ask(user.client, title)
     await wait_for_status(user.client, video_id, "failed")
-    failed = await timeline_with(user, video_id, (1, "workflow.failed"), (1, "told"), (1, "webhook.error"))
+    failed = await timeline_with(user.client, video_id, (1, "workflow.failed"), (1, "told"), (1, "webhook.error"))
     assert failed["why"].startswith("The rendering failed: No avatar at https://api.example.com")
     order = ["requested", "call.refused", "call.taken", "workflow.started", "webhook.error", "workflow.failed", "told"]
     assert [code for code in codes(failed, 1) if code in order] == order
 
     assert (await user.client.post(f"/api/video/retry/{video_id}")).status_code == 202
     await wait_for_status(user.client, video_id, "ready")
-    ready = await timeline_with(user, video_id, (2, "told"), (2, "transfer.probed"), (2, "webhook.complete"))
+    ready = await timeline_with(user.client, video_id, (2, "told"), (2, "transfer.probed"), (2, "webhook.complete"))
     order = ["retry_requested", "call.taken", "webhook.complete", "workflow.completed", "transfer.started"]
     order += ["transfer.try_failed", "transfer.probed", "ready", "told"]
     assert [code for code in codes(ready, 2) if code in order] == order
@@ -72,10 +55,10 @@ async def test_what_contradicts_is_told_and_stands_beside_the_result(user: User,
     await engine.fault(title, {"kind": "error-after-complete", "message": "Failed after completion"})
     video_id = await ask(user.client, title)
     await wait_for_status(user.client, video_id, "ready")
-    timeline = await timeline_with(user, video_id, (1, "report.contradiction"), (1, "webhook.error"))
+    timeline = await timeline_with(user.client, video_id, (1, "report.contradiction"), (1, "webhook.error"))
 
     async def judged() -> bool:
-        found = (await timeline_of(user, video_id))["entries"]
+        found = (await timeline_of(user.client, video_id))["entries"]
         return any(entry.get("outcome") == "contradiction" for entry in found)
 
     await eventually(judged, "judged")

@@ -45,8 +45,8 @@ class History:
         return bool(changed.modified_count or changed.upserted_id is not None)
 
     async def give_up(self, video_id: str, attempt: int, at: datetime, message: str) -> None:
-        """Show an attempt that somebody is known to have begun as failed, until its real end is heard of."""
-        begun = {"_id": entry_id(video_id, attempt), "order": {"$lt": int(Rank.UNANSWERED)}}
+        """Show an attempt that was known to have begun by `at` as failed, until its real end is heard of."""
+        begun = {"_id": entry_id(video_id, attempt), "createdAt": {"$lte": at}, "order": {"$lt": int(Rank.UNANSWERED)}}
         values = {"order": int(Rank.UNANSWERED), "status": "failed", "completedAt": at, "errorMessage": message}
         await self._collection.update_one(begun, {"$set": values})
 

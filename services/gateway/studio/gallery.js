@@ -65,7 +65,7 @@ export class Gallery {
     const { stage } = this.items.get(videoId);
     const isNews = this.#learn(news);
     if (type === 'complete' && stage !== 'ready') this.#settle(videoId, 'ready');
-    if (type === 'error' && isNews) this.#settle(videoId, 'failed');
+    if (type === 'error' && isNews) this.#settle(videoId, 'failed', notification.code);
     return undefined;
   }
 
@@ -146,12 +146,13 @@ export class Gallery {
     }
   }
 
-  // The stream may be ahead of the gateway's own view: ask until it has caught up.
-  async #settle(videoId, stage) {
+  // The stream may be ahead of the gateway's own view: ask until it has caught up. What nobody answered for is shown
+  // as failed until its real end is.
+  async #settle(videoId, stage, code) {
     for (const wait of [0, ...SETTLE_WAITS_MS]) {
       await new Promise((resolve) => setTimeout(resolve, wait));
       const video = this.items.has(videoId) ? await this.#check(videoId) : { status: stage };
-      if (video?.status === stage && video.error?.code !== 'UNANSWERED') return;
+      if (video?.status === stage && (code === 'UNANSWERED' || video.error?.code !== 'UNANSWERED')) return;
     }
   }
 

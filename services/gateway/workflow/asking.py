@@ -1,6 +1,6 @@
 """What the gateway asks of the other services about a video: events with the same id however often they are made."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.gateway.domain import UNANSWERED, Accepted, Restart, Stage, Video, VideoRequest
 from shared.contracts.events import (
@@ -23,9 +23,7 @@ def asked(video: Video) -> tuple[VideoEvent, ...]:
         first = retried(video, video.attempt, video.restart, video.expected_seconds)
     else:
         return ()
-    if video.stage is Stage.CANCELLED:
-        return first, cancelled(video)
-    return (first, unanswered(video)) if video.unanswered else (first,)
+    return (first, cancelled(video)) if video.stage is Stage.CANCELLED else (first,)
 
 
 def requested(accepted: Accepted, request: VideoRequest) -> VideoRequested | VideoImportRequested:
@@ -63,10 +61,11 @@ def cancelled(video: Video) -> VideoCancelled:
     return VideoCancelled(**naming(video.video_id, video.user_id, video.attempt, "cancelled"), title=video.title)
 
 
-def unanswered(video: Video) -> VideoUnanswered:
-    """Return the event of an attempt that nobody answered for."""
+def unanswered(video: Video, at: datetime) -> VideoUnanswered:
+    """Return the event of an attempt that nobody answered for until `at`."""
     return VideoUnanswered(
         **naming(video.video_id, video.user_id, video.attempt, "unanswered"),
+        time=at,
         title=video.title,
         code=UNANSWERED.code,
         message=UNANSWERED.message,

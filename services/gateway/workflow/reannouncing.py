@@ -13,7 +13,7 @@ from services.gateway.domain import FOREVER, Stage, told_enough
 from services.gateway.outcomes import is_answer
 from services.gateway.store.receipts import passed_on
 from services.gateway.store.view_documents import to_video
-from services.gateway.workflow.asking import asked, deleted
+from services.gateway.workflow.asking import asked, deleted, unanswered
 from shared.contracts.events import Event
 from shared.delivery.leases import Lease, backoff
 from shared.delivery.outbox import Document, Outbox
@@ -85,7 +85,9 @@ def unanswered_video(document: Document) -> Sequence[Event]:
         return ()
     if document["order"] >= FOREVER:
         return (deleted(document["_id"], document["userId"], document["attempt"]),)
-    return asked(to_video(document))
+    video = to_video(document)
+    to_be_told = video.unanswered and document.get("toldOrder", 0) < video.order
+    return (*asked(video), unanswered(video, video.updated_at)) if to_be_told else asked(video)
 
 
 def unanswered_receipt(document: Document) -> Sequence[Event]:

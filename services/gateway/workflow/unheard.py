@@ -5,7 +5,7 @@ whatever end it comes to after all is shown. Only the time counts that lay betwe
 an outage of Kafka or of the gateway itself adds one wait at most.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -19,6 +19,7 @@ from shared.delivery.leases import Lease
 from shared.delivery.outbox import Document
 from shared.delivery.workers import Work
 from shared.wiring.metrics import Metrics
+from shared.wiring.tracing import enter_trace
 
 log = structlog.get_logger(__name__)
 
@@ -36,20 +37,23 @@ class Unheard:
     async def work(self, lease: Lease) -> None:
         """Do the job of one claim."""
         document = lease.document
+        enter_trace(document.get("traceparent"))
         if is_running(document["status"]) and asked_for(document) >= self._most:
             await self._give_up(to_video(document))
         elif document["order"] == order_of(document["attempt"], Rank.UNANSWERED):
-            await self._end_history(to_video(document))  # a crash may have come between the two writes
+            video = to_video(document)
+            await self._end_history(video, video.updated_at)  # a crash may have come between the two writes
         await self._asking(lease)
 
     async def _give_up(self, video: Video) -> None:
-        if await self._videos.give_up(video, UNANSWERED, unanswered(video)):
-            await self._end_history(video)
+        now = utc_now()
+        if await self._videos.give_up(video, UNANSWERED, unanswered(video, now)):
+            await self._end_history(video, now)
             self._metrics.videos_ended.labels(status="failed", code=UNANSWERED.code).inc()
             log.warning("video.unanswered", video=video.video_id, attempt=video.attempt, stage=video.stage)
 
-    async def _end_history(self, video: Video) -> None:
-        await self._history.give_up(video.video_id, video.attempt, utc_now(), UNANSWERED.message)
+    async def _end_history(self, video: Video, at: datetime) -> None:
+        await self._history.give_up(video.video_id, video.attempt, at, UNANSWERED.message)
 
 
 def asked_for(document: Document) -> timedelta:

@@ -36,7 +36,10 @@ async def test_what_nobody_answers_for_fails_and_can_be_tried_again(world: World
     document = await world.database["videos"].find_one({"_id": video_id})
     assert document is not None
     assert "slot" not in document
-    assert (await world.told(VideoUnanswered, video_id=video_id)).message == seen["error"]["message"]
+    told = await world.told(VideoUnanswered, video_id=video_id)
+    request = await world.told(VideoRequested, video_id=video_id)
+    assert told.message == seen["error"]["message"]
+    assert (told.traceparent or "")[:35] == (request.traceparent or "none")[:35], "one trace"
     assert (await person.client.post(f"/api/video/retry/{video_id}")).status_code == 202
     assert (await world.told(VideoRetryRequested, video_id=video_id)).attempt == 2
     await world.publish(events.ready(video_id))

@@ -39,8 +39,9 @@ class FakeLease:
         self.document = document
         self.waits: list[timedelta] = []
 
-    async def again(self, after: timedelta, _: Document | None = None) -> None:
+    async def again(self, after: timedelta, update: Document | None = None) -> None:
         self.waits.append(after)
+        assert not update, "of a webhook nothing is noted"
 
 
 @pytest.mark.parametrize(

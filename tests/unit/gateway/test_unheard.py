@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -12,10 +12,12 @@ from services.gateway.store.videos import Videos
 from services.gateway.store.view_documents import to_document
 from services.gateway.workflow.reannouncing import Reannouncing, unanswered_video
 from services.gateway.workflow.unheard import Unheard, asking_for
-from shared.contracts.events import Event
+from shared.contracts.events import Event, NotificationCreated, VideoUnanswered, WorkflowStarted
 from shared.delivery.leases import Lease
 from shared.delivery.outbox import Document, Outbox
 from tests.unit.collection import METRICS
+from tests.unit.gateway.view_world import VIDEO, World
+from tests.unit.turns import Run
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WAIT, MOST = timedelta(minutes=5), timedelta(minutes=14)
@@ -119,3 +121,29 @@ async def test_what_ended_is_not_given_up(asked: Asked) -> None:
     asked.document.update(status="ready")
     await asked.ask(ASKED_IN_VAIN + 3)
     assert not asked.given_up
+
+
+def test_it_is_told_until_its_owner_knows(world: World) -> None:
+    Run(world.ask_in_vain()).finish()
+    request, told = unanswered_video(world.video)
+    assert (type(told), told.time) == (VideoUnanswered, world.video["updatedAt"])
+    order = world.video["order"]
+    known = NotificationCreated(id="1", user_id="ann", seq=1, video_id=VIDEO, order=order)
+    Run(world.topics.handling(known)).finish()
+    assert unanswered_video(world.video) == (request,), "it is asked about on"
+
+
+@pytest.mark.parametrize(("begun", "shown"), [(-1, "failed"), (1, "pending")])
+def test_what_was_begun_only_afterwards_is_under_way(world: World, begun: int, shown: str) -> None:
+    Run(world.ask_in_vain()).finish()
+    at = world.video["updatedAt"] + timedelta(seconds=begun)
+    run: dict[str, Any] = {"email": "a@example.com", "execution_id": "7", "kind": "create", "certain": True}
+    about: dict[str, Any] = {"id": "s", "video_id": VIDEO, "user_id": "ann", "attempt": 1, "title": "Rates", "time": at}
+    Run(world.topics.handling(WorkflowStarted(**about, **run, estimated_completion=at))).finish()
+    Run(world.ask_in_vain()).finish()
+    assert [entry["status"] for entry in world.history.documents.values()] == [shown]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()

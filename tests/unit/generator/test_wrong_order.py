@@ -6,8 +6,8 @@ from typing import Any
 from services.generator.asking import Said, Told
 from services.generator.attempt import State
 from services.generator.domain import Happening
+from services.generator.executions import Execution
 from services.generator.n8n import Answer
-from services.generator.runs import Execution
 from shared.contracts.events import (
     CompletionReported,
     Event,

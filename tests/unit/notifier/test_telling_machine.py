@@ -117,7 +117,7 @@ class TellingMachine(RuleBasedStateMachine):
         self.tell(*what, 99)
         assert len(self.stored) == count
         news = news_of(*what)
-        if news is not None and news.is_end:
+        if news is not None and news.is_asked_about:
             assert [one.order for one in self.sent[sent:]] == [self.highest[what[1]]]
 
     @precondition(lambda self: self.parked)
