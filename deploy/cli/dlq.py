@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
 
@@ -93,6 +94,8 @@ async def _decide(desk: _Desk, decide: Decide) -> int:
                     done.append(await decide(box, letter))  # noqa: PERF401 - what is done is shown even if the next raises
     finally:
         desk.paper.decided(done)
+    if not done:
+        print("No dead letter fits; `reelway dlq list --state all` shows those there are.", file=sys.stderr)
     return int(any(one.outcome in LEFT_AS_THEY_ARE for one in done))
 
 

@@ -74,12 +74,12 @@ class PlainPaper:
     def whole(self, letter: Letter, record: RawRecord) -> None:
         """Write `name<tab>value` lines, the headers' names after `header `, the body last."""
         content = whole(letter, record)
-        headers, body = content.pop("headers"), _body(content)
+        headers, (name_of_body, body) = content.pop("headers"), _body(content)
         for name, value in content.items():
             self._line((name, value))
         for header in headers:
             self._line((f"header {header['name']}", header["value"]))
-        self._line(("body", body))
+        self._line((name_of_body, body))
 
     def decided(self, done: Sequence[Decided]) -> None:
         """Write one line a letter."""
@@ -113,16 +113,14 @@ class TablePaper:
     def whole(self, letter: Letter, record: RawRecord) -> None:
         """Write what is known of the letter, then its headers, then its body."""
         content = whole(letter, record)
-        headers, body = content.pop("headers"), _body(content)
+        headers, (name_of_body, body) = content.pop("headers"), _body(content)
         self._pairs("", content.items())
         self._pairs("headers", ((header["name"], header["value"]) for header in headers))
-        self._console.print(Text("\nbody", "bold"))
+        self._console.print(Text(f"\n{name_of_body}", "bold"))
         self._console.print(Syntax(body, "json", background_color="default", word_wrap=True))
 
     def decided(self, done: Sequence[Decided]) -> None:
         """Write a line for each."""
-        if not done:
-            self._console.print("No dead letter fits.")
         for one in done:
             self._console.print(Text.assemble(one.letter.id, "  ", (_words(one), _STYLES.get(one.outcome, "green"))))
 
@@ -147,16 +145,16 @@ def _words(one: Decided) -> str:
     return _WORDS.get(one.outcome, one.outcome.replace("_", " "))
 
 
-def _body(content: dict[str, Any]) -> str:
-    """Take the body out of a letter's content: indented where it is JSON, else as it is, or in base64."""
+def _body(content: dict[str, Any]) -> tuple[str, str]:
+    """Take the body out of a letter's content, and its name: indented where it is JSON, else as it is, or in base64."""
     text = content.pop("body", None)
     if text is None:
-        return str(content.pop("bodyBase64"))
+        return "bodyBase64", str(content.pop("bodyBase64"))
     try:
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         text = str(text)  # it may be a dead letter for that very reason
-    return "\n".join(_on_one_line(line) for line in text.split("\n"))
+    return "body", "\n".join(_on_one_line(line) for line in text.split("\n"))
 
 
 def _on_one_line(text: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any, Literal
 
-from shared.contracts.videos import FailureCode, VideoKind, VideoStatus, may_pass
+from shared.contracts.videos import FailureCode, VideoKind, VideoStatus, may_be_a_setting, may_pass
 
 SAID = frozenset({FailureCode.WORKFLOW_FAILED, FailureCode.RESULT_INVALID})
 """By the workflow itself, after which no result is taken."""
@@ -177,8 +177,9 @@ class Video:
 def restart_of(video: Video) -> Restart:
     """Return where another attempt of a failed video starts: at the stage that failed.
 
-    Fetching again helps only where the failure may pass; a file that is no video has to be rendered anew. Where no part
-    failed, and where a late result is being fetched, there is a file to fetch if the workflow had named one.
+    Fetching again helps only where the failure may pass; a file that is no video has to be rendered anew. One that was
+    refused is fetched once more first: what refused it may have been a setting. Where no part failed, and where a late
+    result is being fetched, there is a file to fetch if the workflow had named one.
     """
     if video.kind == "import":
         return "transfer"
@@ -187,4 +188,5 @@ def restart_of(video: Video) -> Restart:
         return "transfer" if video.result_url or video.result_key else "workflow"
     if failure is None or failure.origin == "workflow":
         return "workflow"
-    return "transfer" if may_pass(failure.code) else "workflow"
+    refused_once = may_be_a_setting(failure.code) and video.restart != "transfer"
+    return "transfer" if refused_once or may_pass(failure.code) else "workflow"

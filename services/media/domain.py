@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.contracts.videos import FailureCode, may_pass
+from shared.contracts.videos import FailureCode, may_be_a_setting, may_pass
 
 ORDERS_PER_ATTEMPT = 1000
 DELETED_ORDER = 10**12
@@ -67,9 +67,15 @@ class TransferError(Exception):
 
     def message_for(self, attempt: Attempt) -> str:
         """Return what the owner reads: what happened and what to do. A rendered file's address nobody has chosen."""
-        again = "fetched" if may_pass(self.code) else "rendered"
-        advice = self.advice if attempt.imported else f"Retry to have it {again} again."
+        advice = self.advice if attempt.imported else f"Retry to have it {_again(self.code)}."
         return f"{self.what} {advice}".strip()
+
+
+def _again(code: FailureCode) -> str:
+    """Return what a retry does about a rendered file, as the gateway decides it."""
+    if may_be_a_setting(code):
+        return "fetched once more or, where that was done, rendered again"
+    return "fetched again" if may_pass(code) else "rendered again"
 
 
 class HopelessError(TransferError):

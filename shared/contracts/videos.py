@@ -53,6 +53,11 @@ def may_pass(code: str) -> bool:
     return code in _PASSING
 
 
+def may_be_a_setting(code: str) -> bool:
+    """Return whether a setting may have refused the file: it is worth being fetched once more before it is replaced."""
+    return code in (FailureCode.SOURCE_REFUSED, FailureCode.SOURCE_TOO_LARGE)
+
+
 class VideoMetadata(Wire):
     """What was measured on the stored file: size in bytes, duration in seconds, pixels, sha256 in hex."""
 

@@ -54,7 +54,7 @@ class Selection(Wire):
     event_id: str | None = None
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
-    state: State | Literal["all"] = "open"
+    state: Literal[State, "all"] = "open"
 
     @property
     def names_anything(self) -> bool:

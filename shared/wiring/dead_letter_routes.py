@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 
 from shared.delivery.letter import Letter, Selection, whole
 from shared.delivery.letterbox import Decided, LetterBox
@@ -37,8 +37,8 @@ class Listing(_Strict):
 class Decision(_Strict):
     """Which letters something is to be done with."""
 
-    all: bool = False
-    dry_run: bool = False
+    all: StrictBool = False
+    dry_run: StrictBool = False
 
     def require_a_choice(self) -> None:
         """Raise ApiError where nothing says which letters are meant."""
@@ -49,7 +49,7 @@ class Decision(_Strict):
 class Redrive(Decision):
     """Which letters are to be sent back to their handlers."""
 
-    allow_paid_work: bool = False
+    allow_paid_work: StrictBool = False
 
 
 def dead_letter_routes(open_box: Callable[[], LetterBox]) -> APIRouter:

@@ -30,6 +30,9 @@ WORDS = {
     "literal_error": "This must be {expected}.",
     "enum": "This must be {expected}.",
     "extra_forbidden": "There is no such field here.",
+    "datetime_from_date_parsing": "This must be a moment, such as 2025-10-02T13:29:00Z.",
+    "datetime_parsing": "This must be a moment, such as 2025-10-02T13:29:00Z.",
+    "tuple_type": "This must be a list.",
     "timezone_aware": "Add a time zone: Z for UTC.",
 }
 """Pydantic's error types (its docs, "Validation Errors") and what people read instead; {names} are of its `ctx`."""

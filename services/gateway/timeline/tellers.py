@@ -132,13 +132,13 @@ def _workflow_completed(event: events.WorkflowCompleted) -> Entry:
 
 def _workflow_failed(event: events.WorkflowFailed) -> Entry:
     if event.code == FailureCode.CANCELLED:
-        return _entry(event, "generator", "workflow.cancelled", "The rendering was stopped, as you asked.")
+        return _entry(event, "generator", "workflow.cancelled", "The attempt was ended, as you asked.")
     message = f"The rendering failed: {first_sentence(event.message)}."
     return _entry(event, "generator", "workflow.failed", message, level="error", details={"code": event.code})
 
 
 def _discarded(event: events.ResultDiscarded) -> Entry:
-    message = "A file that the workflow had stored is not used and is erased."
+    message = "A file that the workflow had stored is not used; it is erased, unless it is a video's."
     details = {"reason": safe(event.reason, 60)}
     return _entry(event, "generator", "result.discarded", message, level="warning", details=details)
 

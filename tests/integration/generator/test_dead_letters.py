@@ -165,6 +165,28 @@ async def test_what_is_not_said_clearly_is_not_done(admin: httpx.AsyncClient, pa
     assert (await admin.get("/dead-letters/generator:nothing")).status_code == 404
 
 
+async def test_what_fits_nothing_is_said(world: World) -> None:
+    run = await dlq(world, "redrive", "--reason", "Nope")
+    assert (run.code, run.out) == (0, "")
+    assert "No dead letter fits" in run.err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"all": "yes"}, {"all": "This must be true or false."}),
+        ({"ids": "x"}, {"ids": "This must be a list."}),
+        ({"since": "2h"}, {"since": "This must be a moment, such as 2025-10-02T13:29:00Z."}),
+        ({"state": "bogus"}, {"state": "This must be 'open', 'redriven', 'discarded' or 'all'."}),
+    ],
+)
+async def test_a_wrong_choice_is_refused_in_plain_words(
+    admin: httpx.AsyncClient, wrong: dict[str, str], complaint: dict[str, str]
+) -> None:
+    refused = await admin.post("/dead-letters/redrive", json=wrong)
+    assert (refused.status_code, refused.json()["error"]["fields"]) == (422, complaint)
+
+
 async def test_nobody_else_gets_anything(world: World, admin: httpx.AsyncClient) -> None:
     for bearer in ("", "Bearer", f"Bearer {world.stack.admin_token}x", f"Basic {world.stack.admin_token}"):
         for path in ("/", "/dead-letters", "/dead-letters/redrive", "/nothing/here"):

@@ -74,7 +74,9 @@ def test_the_brokers_are_those_named_else_the_environments_else_the_running_stac
     assert brokers("named:9092", {"KAFKA_BOOTSTRAP_SERVERS": "env:9092"}, repository) == "named:9092"
 
 
-@pytest.mark.parametrize("arguments", ["", "dlq", "dlq list --since soon", "dlq show", "dlq eat"])
+@pytest.mark.parametrize(
+    "arguments", ["", "dlq", "dlq list --since soon", "dlq show", "dlq eat", "dlq list --limit 0", "dlq list --limit x"]
+)
 def test_what_is_not_understood_is_told(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(arguments.split())
@@ -117,6 +119,11 @@ def test_a_line_is_a_letter_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> Non
     head, *lines = capsys.readouterr().out.splitlines()
     assert head.split("\t")[0] == "id"
     assert [line.split("\t")[1] for line in lines] == ["2025-10-02T13:29:00.000Z"] * 2
+
+
+def test_a_body_that_is_no_text_is_called_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    PlainPaper().whole(LETTER, record(b"\xff\x00"))
+    assert "bodyBase64\t/wA=" in capsys.readouterr().out.splitlines()
 
 
 def test_programs_get_what_the_admin_gets(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,17 @@ def test_a_retry_starts_where_it_failed(origin: Any, code: str, restart: str) ->
     assert restart_of(failed(failure=failure, result_url="http://n8n.test/a.mp4")) == restart
 
 
+@pytest.mark.parametrize(
+    ("before", "restart"), [(None, "transfer"), ("workflow", "transfer"), ("transfer", "workflow")]
+)
+@pytest.mark.parametrize("code", ["SOURCE_REFUSED", "SOURCE_TOO_LARGE"])
+def test_what_was_refused_is_fetched_once_more_before_it_is_paid_for_again(
+    before: Any, restart: str, code: str
+) -> None:
+    failure = Failure(code, "The address leads into a private network.", retryable=False, origin="transfer")
+    assert restart_of(failed(failure=failure, result_url="http://n8n.test/a.mp4", restart=before)) == restart
+
+
 @pytest.mark.parametrize("failure", [CANCELLED, UNANSWERED], ids=lambda failure: failure.code)
 @pytest.mark.parametrize(
     ("file", "restart"),

@@ -31,6 +31,11 @@ def test_states_are_ordered_by_attempt_then_rank() -> None:
         (FailureCode.SOURCE_UNREACHABLE, True, "Check the address."),
         (FailureCode.SOURCE_UNREACHABLE, False, "Retry to have it fetched again."),
         (FailureCode.NOT_A_VIDEO, False, "Retry to have it rendered again."),
+        (
+            FailureCode.SOURCE_REFUSED,
+            False,
+            "Retry to have it fetched once more or, where that was done, rendered again.",
+        ),
     ],
 )
 def test_only_who_named_the_address_is_told_to_look_at_it(code: FailureCode, imported: bool, advice: str) -> None:
