@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = dlq.add_subparsers(dest="verb", required=True)
     listing = verbs.add_parser("list", help="show which there are, newest first", epilog=EPILOG)
     _add_filters(listing)
-    listing.add_argument("--limit", type=_some, default=100, help="the most that are shown (100)")
+    listing.add_argument("--limit", type=_count, default=100, help="the most that are shown (100)")
     show = verbs.add_parser("show", help="show one whole, with headers and body", epilog=EPILOG)
     show.add_argument("id", metavar="ID", nargs=1)
     redrive = verbs.add_parser(
@@ -57,11 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _some(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is too few; 1 or more")
-    return number
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of letters; write 1 or more")
+    return int(text)
 
 
 def _add_choice(verb: argparse.ArgumentParser) -> None:

@@ -59,6 +59,7 @@ def _listen_to_requests(inbox: Inbox, view: View, chronicle: Chronicle) -> None:
         await chronicle.hear(event)
 
     async def retry_requested(event: VideoRetryRequested) -> None:
+        await view.retried(event)
         await chronicle.hear(event)
 
     async def video_cancelled(event: VideoCancelled) -> None:

@@ -11,6 +11,7 @@ from shared.contracts.events import (
     VideoDeleted,
     VideoFailed,
     VideoReady,
+    VideoRetryRequested,
     WorkflowCompleted,
     WorkflowFailed,
     WorkflowProgressed,
@@ -32,6 +33,10 @@ class View:
     async def deleted(self, event: VideoDeleted) -> None:
         """End what was under way about a deleted video; the view itself was left when its owner said so."""
         await self._history.forget(event.video_id, event.time)
+
+    async def retried(self, event: VideoRetryRequested) -> None:
+        """End what the history has under way of the attempts before: the generator tells no more of them."""
+        await self._history.supersede(event.video_id, event.attempt, event.time)
 
     async def workflow_started(self, event: WorkflowStarted) -> None:
         """Show that n8n has the attempt, or that nobody can say, and what that means."""
@@ -128,8 +133,16 @@ class View:
             "errorMessage": event.message if isinstance(event, WorkflowFailed) else None,
         }
         news = await self._history.record(event.video_id, event.attempt, rank, event.time, entry)
-        if news and status == "pending" and await self._videos.known(event.video_id) is None:
-            await self._history.forget(event.video_id, event.time)  # its deletion may have been heard of before
+        if news and status == "pending":
+            await self._end_what_ended_before(event)
+
+    async def _end_what_ended_before(self, event: WorkflowStarted | WorkflowCompleted | WorkflowFailed) -> None:
+        """Its deletion, or the next attempt, may have been heard of before it was known to have begun."""
+        known = await self._videos.known(event.video_id)
+        if known is None:
+            await self._history.forget(event.video_id, event.time)
+        elif known.attempt > event.attempt:
+            await self._history.supersede(event.video_id, known.attempt, event.time)
 
     async def _write_progress(self, video_id: str, news: Progress) -> None:
         await self._videos.progressed(video_id, news.order, news.percent, news.message)

@@ -50,12 +50,10 @@ class Callbacks:
 
         One that is kept is for `look_again` to judge: who passes it on again is told what came of that until now.
         """
-        known = await self._held.judged(event)
+        known = await self._held.judged(event) or await self._held.replace(event)
         if known is not None:
             await self._send(known)
-            return
-        await self._held.replace(event)
-        if await self._judge(event) is None:
+        elif await self._judge(event) is None:
             await self._held.hold(event)
             await self._tell(event, "held")
 

@@ -8,7 +8,7 @@ import structlog
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from services.generator.judgement import Report, judgement
+from services.generator.judgement import IN_EFFECT, Report, judgement, of_the_same
 from shared.contracts.events import CallbackJudged, CompletionReported, WorkflowErrorReported, read_kept
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease, backoff, new_job
@@ -43,9 +43,8 @@ class Held:
         self._wake = wake
 
     async def ensure_indexes(self) -> None:
-        """Make the indexes by execution and by webhook, and the one that lets old documents go."""
+        """Make the index by execution and the one that lets old documents go."""
         await self._collection.create_index("executionId", sparse=True)
-        await self._collection.create_index("receiptId", sparse=True)
         await self._collection.create_index("removeAt", expireAfterSeconds=0)
 
     async def judged(self, event: Report) -> CallbackJudged | None:
@@ -58,11 +57,18 @@ class Held:
         state = str(known["state"])
         return judgement(event, _SAID.get(state, state))
 
-    async def replace(self, event: Report) -> None:
-        """Look no longer at the webhook as it was held before it became `event`: it is judged once."""
-        before = {"receiptId": event.receipt_id, "_id": {"$ne": event.id}, "state": "held"}
+    async def replace(self, event: Report) -> CallbackJudged | None:
+        """Look no longer at what `event` replaces; return what is to be said where that had its effect by then."""
+        if event.replaces is None:
+            return None
         closed = {"state": "replaced", "removeAt": utc_now() + SETTLED_KEPT}
-        await self._collection.update_many(before, {"$set": closed, "$unset": {"job": ""}})
+        waiting = {"_id": event.replaces, "state": "held"}
+        await self._collection.update_one(waiting, {"$set": closed, "$unset": {"job": ""}})
+        before = await self._collection.find_one({"_id": event.replaces}, {"judgement": 1})
+        if before is None or "judgement" not in before:
+            return None
+        said = read_kept(CallbackJudged, before["judgement"])
+        return of_the_same(said, event) if said.outcome in IN_EFFECT else None
 
     async def hold(self, event: Report) -> None:
         """Keep `event` and look at it again at once: what it is about may have become known in between."""
@@ -70,7 +76,6 @@ class Held:
         # The event as text: what a workflow says of its file may hold numbers and names that no database takes.
         document: dict[str, Any] = {
             "_id": event.id,
-            "receiptId": event.receipt_id,
             "type": type(event).__name__,
             "event": event.model_dump_json(by_alias=True, exclude_none=True),
             "state": "held",

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 
 from services.generator.attempt import Attempt
+from services.generator.domain import Outcome
 from shared.access.callback_urls import Purpose
 from shared.contracts.events import CallbackJudged, CompletionReported, Event, ProgressReported, WorkflowErrorReported
 
 Report = CompletionReported | WorkflowErrorReported
+
+IN_EFFECT = (Outcome.APPLIED, Outcome.ADOPTED, Outcome.PASSED_ON)
 
 _PURPOSES: Mapping[type[Event], Purpose] = {
     CompletionReported: "complete",
@@ -26,3 +29,9 @@ def judgement(event: Report | ProgressReported, outcome: str, attempt: Attempt |
         video_id=attempt.video_id if attempt else event.video_id,
         attempt=attempt.attempt if attempt else event.attempt,
     )
+
+
+def of_the_same(said: CallbackJudged, event: Report) -> CallbackJudged:
+    """Return that of `event`, too, came what was said of the same webhook before."""
+    about = {"video_id": said.video_id, "attempt": said.attempt}
+    return judgement(event, said.outcome).model_copy(update=about)

@@ -138,15 +138,18 @@ class Attempts:
         return True
 
     async def learn(self, id_: str, execution_id: str) -> None:
-        """Keep `execution_id` where none is known yet, whatever the state; stop it where nobody wants it any more."""
-        nameless: Document = {"_id": id_, "executionId": None}
+        """Keep `execution_id` where none is known yet, whatever the state; stop it where nobody wants it any more.
+
+        Whoever asks about it, or stops it, begins anew: another id may be in their hands.
+        """
         known = {"executionId": execution_id}
-        asked_anew = {"$set": {**known, "job": new_job(AWAIT)}}
-        if not (await self._collection.update_one({**nameless, "job.kind": AWAIT}, asked_anew)).matched_count:
-            await self._collection.update_one(nameless, {"$set": known})
+        jobs: list[tuple[Document, Document]] = [({"job.kind": AWAIT}, {"job": new_job(AWAIT)}), ({}, {})]
         if self._look_every is not None:
-            unwanted = {"_id": id_, "stopSince": {"$gte": EPOCH, "$lt": FAR}}
-            await self._collection.update_one(unwanted, {"$set": {"job": new_job(STOP)}})
+            jobs.insert(0, ({"stopSince": {"$gte": EPOCH, "$lt": FAR}}, {"job": new_job(STOP)}))
+        for where, job in jobs:
+            nameless = {"_id": id_, "executionId": None, **where}
+            if (await self._collection.update_one(nameless, {"$set": {**known, **job}})).matched_count:
+                return
 
     async def stuck(self) -> dict[State, int]:
         """Return how many attempts stand in each state that are unknown or beyond their first deadline."""

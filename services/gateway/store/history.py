@@ -11,6 +11,7 @@ from services.gateway.store.view_documents import shelf_of
 from shared.delivery.outbox import Document
 
 DELETED = "You deleted this video."
+TRIED_AGAIN = "You tried again before this attempt came to its end."
 
 
 class History:
@@ -32,7 +33,7 @@ class History:
             "$set": {**known, "order": int(rank)},
             "$unset": {name: "" for name in ("completedAt", "errorMessage") if name not in known},
             "$setOnInsert": {
-                "shelf": f"{video_id}:{attempt:09d}",
+                "shelf": _place(video_id, attempt),
                 "videoId": video_id,
                 "attempt": attempt,
                 "createdAt": at,
@@ -45,10 +46,16 @@ class History:
         return bool(changed.modified_count or changed.upserted_id is not None)
 
     async def give_up(self, video_id: str, attempt: int, at: datetime, message: str) -> None:
-        """Show an attempt that was known to have begun by `at` as failed, until its real end is heard of."""
+        """Show an attempt that had begun by `at` as failed, until its real end is heard of."""
         begun = {"_id": entry_id(video_id, attempt), "createdAt": {"$lte": at}, "order": {"$lt": int(Rank.UNANSWERED)}}
         values = {"order": int(Rank.UNANSWERED), "status": "failed", "completedAt": at, "errorMessage": message}
         await self._collection.update_one(begun, {"$set": values})
+
+    async def supersede(self, video_id: str, attempt: int, at: datetime) -> None:
+        """End what is under way of the attempts before `attempt`, until a real end is heard of: mostly none is."""
+        before: Document = {"shelf": {"$gte": f"{video_id}:", "$lt": _place(video_id, attempt)}, "status": "pending"}
+        values = {"order": int(Rank.UNANSWERED), "status": "failed", "completedAt": at, "errorMessage": TRIED_AGAIN}
+        await self._collection.update_many(before, {"$set": values})
 
     async def forget(self, video_id: str, at: datetime) -> None:
         """Take the title out of a deleted video's entries, and end those that were under way: nobody tells of them."""
@@ -81,6 +88,10 @@ class History:
 def entry_id(video_id: str, attempt: int) -> str:
     """Return the id of an attempt's entry."""
     return f"{video_id}:{attempt}"
+
+
+def _place(video_id: str, attempt: int) -> str:
+    return f"{video_id}:{attempt:09d}"
 
 
 def _of_video(video_id: str) -> Document:

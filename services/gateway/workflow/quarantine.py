@@ -131,9 +131,9 @@ class Quarantine:
         if outcome is None or outcome in of(Settled.IN_EFFECT):
             raise CallbackSettledError(outcome)
         # Judged already under its own id, it is a new event to those who keep what they could not place.
-        news = {"id": f"{event.id}:again:{receipt.get('tries', 0) + 1}", "time": utc_now()}
+        news = {"id": f"{event.id}:again:{receipt.get('tries', 0) + 1}", "time": utc_now(), "replaces": event.id}
         if about:
             news |= {"video_id": about["videoId"], "attempt": about["attempt"]}
         again = event.model_copy(update=news)
         if not await self._receipts.pass_on_again(receipt, again, about):
-            raise CallbackSettledError(receipt.get("outcome"))
+            raise CallbackSettledError(None)  # somebody else was quicker

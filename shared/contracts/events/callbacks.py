@@ -13,6 +13,8 @@ class CompletionReported(Event):
 
     `attempt` is None where neither the callback URL nor the body names one: then the newest attempt is meant, of those
     up to `newest`, which was the newest when the webhook came. It may be judged again much later.
+
+    `replaces` is the id of the event that the same webhook was until a person had it passed on anew.
     """
 
     topic = topics.VIDEO_CALLBACKS
@@ -26,6 +28,7 @@ class CompletionReported(Event):
     metadata: dict[str, Any] | None = None
     error: str | None = None
     execution_id: str | None = None
+    replaces: str | None = None
 
     def key(self) -> str:
         """Return the video's id."""
@@ -33,7 +36,10 @@ class CompletionReported(Event):
 
 
 class WorkflowErrorReported(Event):
-    """A workflow broke. `video_id` and `attempt` are known only where the callback URL carried them."""
+    """A workflow broke. `video_id` and `attempt` are known only where the callback URL carried them.
+
+    `replaces` as in CompletionReported.
+    """
 
     topic = topics.VIDEO_CALLBACKS
     receipt_id: str
@@ -42,6 +48,7 @@ class WorkflowErrorReported(Event):
     workflow: str | None = None
     video_id: str | None = None
     attempt: int | None = None
+    replaces: str | None = None
 
     def key(self) -> str:
         """Return the video's id where it is known, else the execution's."""

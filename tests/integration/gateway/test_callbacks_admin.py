@@ -82,7 +82,7 @@ async def test_attached_to_a_video_it_is_judged_as_one_about_it(world: World, ad
         await world.told(CompletionReported, video_id=video_id),
     )
     assert (again.receipt_id, again.attempt, again.video_url) == (receipt_id, 1, first.video_url)
-    assert again.id != first.id
+    assert again.id != again.replaces == first.id
     assert (await shown(admin, receipt_id))["outcome"] is None, "it waits to be judged anew"
     for action, body in (("replay", None), ("attach", {"videoId": await person.ask()})):
         answer = await admin.post(f"/admin/callbacks/{receipt_id}/{action}", json=body)

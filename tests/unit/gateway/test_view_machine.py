@@ -89,13 +89,15 @@ def meaning(news: set[str], attempt: int) -> tuple[str, set[str], str | None]:
     return "pending" if attempt == 1 else "processing", {"queued"}, None
 
 
-def entry_of(news: set[str]) -> str | None:
+def entry_of(news: set[str], *, superseded: bool) -> str | None:
     """Return how the workflow history shows an attempt with this news."""
     if news & {"completed", "adopted"}:
         return "completed"
     if news & {"failed", "cancelled", "unanswered when begun"}:
         return "failed"
-    return "pending" if news & {"unknown", "started"} else None
+    if news & {"unknown", "started"}:
+        return "failed" if superseded else "pending"
+    return None
 
 
 @dataclass(eq=False)
@@ -267,7 +269,7 @@ class ViewMachine(RuleBasedStateMachine):
         assert shown[2] == origin, f"{shown} after {self.news}"
         for attempt, news in self.news.items():
             entry = self.world.history.documents.get(f"{VIDEO}:{attempt}", {})
-            assert entry.get("status") == entry_of(news)
+            assert entry.get("status") == entry_of(news, superseded=attempt < self.attempt)
 
 
 def _shown(video: Document) -> Document:

@@ -33,7 +33,8 @@ class World:
 
     def __init__(self) -> None:
         self.memory, self.history = Memory("slot", "key"), Memory()
-        videos = Videos(self.memory.collection, Post(self.memory), timedelta(minutes=1))
+        self._post = Post(self.memory)
+        videos = Videos(self.memory.collection, self._post, timedelta(minutes=1))
         history = History(self.history.collection)
         self._unheard = Unheard(videos, history, METRICS, _asked, timedelta(days=1))
         forecast = Forecast(videos.durations, timedelta(minutes=15))
@@ -55,8 +56,11 @@ class World:
         return self.memory.documents[VIDEO]
 
     async def retry(self) -> None:
+        """Try again, and hear of that as the others do."""
         with contextlib.suppress(NotFailedError, NotFoundError):
             await self._lifecycle.retry(VIDEO, USER)
+        for event in self._post.taken():
+            await self.topics.handling(event)
 
     async def cancel(self) -> None:
         with contextlib.suppress(NotRunningError, NotFoundError):

@@ -82,7 +82,7 @@ def test_while_it_is_held_a_repeat_is_told_so_and_judges_nothing(world: Lossy) -
 
 def test_once_a_person_says_whom_it_is_about_nobody_looks_for_another(world: Lossy) -> None:
     hear(world, REPORT)
-    attached = REPORT.model_copy(update={"id": f"{REPORT.id}:again:1", "video_id": "ann_other", "attempt": 1})
+    attached = attached_to("ann_other")
     hear(world, attached, REQUEST, BEGUN)
     assert world.held_memory.claim(REPORT.id) is None
     assert world.held_memory.claim(attached.id) is not None, "nobody knows that video here"
@@ -90,6 +90,28 @@ def test_once_a_person_says_whom_it_is_about_nobody_looks_for_another(world: Los
     hear(world, REPORT)
     assert [told.outcome for told in world.said] == ["held"], "how it ends, the other one tells"
     assert world.attempts[1].state is State.STARTED
+
+
+def test_what_had_its_effect_before_a_person_attached_it_has_no_second_one(world: Lossy) -> None:
+    """That it had may not have been heard of."""
+    hear(world, REPORT, REQUEST, BEGUN)
+    look_again(world)
+    world.lose()
+    hear(world, REQUEST.model_copy(update={"id": "2", "video_id": "ann_other"}), attached_to("ann_other"))
+    (told,) = world.said
+    assert (told.outcome, told.video_id, told.report_id) == ("applied", VIDEO, "report:again:1")
+    assert world.memory.documents["ann_other:1"]["state"] == "requested"
+
+
+def test_an_older_one_that_comes_late_closes_nothing(world: Lossy) -> None:
+    first = attached_to("ann_other")
+    second = first.model_copy(update={"id": "report:again:1:again:2", "replaces": first.id, "video_id": "ann_third"})
+    hear(world, REPORT, first, second, first)
+    assert world.held_memory.documents[second.id]["state"] == "held"
+
+
+def attached_to(video_id: str) -> WorkflowErrorReported:
+    return REPORT.model_copy(update={"id": "report:again:1", "replaces": REPORT.id, "video_id": video_id, "attempt": 1})
 
 
 @pytest.mark.parametrize(("state", "outcome"), [("settled", "repeat"), ("quarantined", "quarantined")])

@@ -74,6 +74,22 @@ def test_the_execution_of_a_late_answer_is_not_replaced_by_one_that_was_looked_u
     assert world.attempts[1].execution_id == "7"
 
 
+def test_the_run_of_a_late_answer_is_stopped_also_where_another_was_looked_up_meanwhile() -> None:
+    world = World()
+    hear(world, FIRST)
+    calling = claim(world, Says(Answer(Happening.TAKEN, "status 200", "7"), NOTHING))
+    while not world.runs:
+        calling.step()
+    hear(world, cancelled(1))
+    stopping = claim(world, FOUND)
+    stopping.step()
+    while world.attempts[1].execution_id is None:
+        calling.step()
+    stopping.finish()
+    assert world.attempts[1].execution_id == "7"
+    assert world.jobs() == [f"{VIDEO}:1"], "somebody stops it"
+
+
 def test_the_execution_that_a_callback_brought_is_not_replaced_by_one_that_was_looked_up_meanwhile() -> None:
     world = World()
     hear(world, FIRST)
