@@ -61,10 +61,7 @@ def test_a_request_that_comes_after_its_cancellation_forgets_no_execution() -> N
 
 def test_the_execution_of_a_late_answer_is_not_replaced_by_one_that_was_looked_up_meanwhile() -> None:
     world = World()
-    hear(world, FIRST)
-    calling = claim(world, Says(Answer(Happening.TAKEN, "status 200", "7"), NOTHING))
-    while not world.runs:
-        calling.step()
+    calling = begun(world)
     claim(world, Says(Answer(Happening.TAKEN, "status 200"), NOTHING)).finish()
     assert world.attempts[1].state is State.UNKNOWN
     looking = claim(world, FOUND)
@@ -76,10 +73,7 @@ def test_the_execution_of_a_late_answer_is_not_replaced_by_one_that_was_looked_u
 
 def test_the_run_of_a_late_answer_is_stopped_also_where_another_was_looked_up_meanwhile() -> None:
     world = World()
-    hear(world, FIRST)
-    calling = claim(world, Says(Answer(Happening.TAKEN, "status 200", "7"), NOTHING))
-    while not world.runs:
-        calling.step()
+    calling = begun(world)
     hear(world, cancelled(1))
     stopping = claim(world, FOUND)
     stopping.step()
@@ -100,6 +94,15 @@ def test_the_execution_that_a_callback_brought_is_not_replaced_by_one_that_was_l
     hear(world, ProgressReported(id="p", video_id=VIDEO, attempt=1, execution_id="7"))
     looking.finish()
     assert world.attempts[1].execution_id == "7"
+
+
+def begun(world: World) -> Run:
+    """Have the engine called, which began run 7; its answer is still to be read."""
+    hear(world, FIRST)
+    calling = claim(world, Says(Answer(Happening.TAKEN, "status 200", "7"), NOTHING))
+    while not world.runs:
+        calling.step()
+    return calling
 
 
 def claim(world: World, says: Says) -> Run:
