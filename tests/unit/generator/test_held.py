@@ -104,9 +104,11 @@ def test_what_had_its_effect_before_a_person_attached_it_has_no_second_one(world
 
 
 def test_an_older_one_that_comes_late_closes_nothing(world: Lossy) -> None:
-    first = attached_to("ann_other")
-    second = first.model_copy(update={"id": "report:again:1:again:2", "replaces": first.id, "video_id": "ann_third"})
-    hear(world, REPORT, first, second, first)
+    """It was judged at once, so nothing of it is held that would answer its repeat."""
+    first = attached_to(VIDEO)
+    second = first.model_copy(update={"id": "report:again:1:again:2", "replaces": first.id, "video_id": "ann_other"})
+    hear(world, REQUEST, REPORT, first, second, first)
+    assert first.id not in world.held_memory.documents
     assert world.held_memory.documents[second.id]["state"] == "held"
 
 
