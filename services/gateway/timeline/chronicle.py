@@ -42,12 +42,12 @@ class Chronicle:
 
     async def judged(self, event: CallbackJudged) -> None:
         """Note what came of a webhook, and the webhook itself where only now it is known what it was about."""
-        entry_id = webhook_id(event.receipt_id)
+        entry_id = webhook_id(event.receipt_id, event.report_id)
         if await self._entries.judge(entry_id, event) or event.video_id is None:
             return
         kept = await self._receipts.kept(event.receipt_id)
         if kept is not None:
-            await self._keep(_received(event, event.video_id, kept))
+            await self._keep(_received(entry_id, event, event.video_id, kept))
             await self._entries.judge(entry_id, event)
 
     async def forget(self, video_id: str) -> None:
@@ -75,13 +75,13 @@ class Chronicle:
         return count % self._look_every == 0
 
 
-def _received(event: CallbackJudged, video_id: str, kept: Kept) -> Entry:
+def _received(entry_id: str, event: CallbackJudged, video_id: str, kept: Kept) -> Entry:
     """Return the entry of a webhook that named no video when it came."""
     told = entry_of(kept.report) if kept.report else None
-    if told is not None:
+    if told is not None and told.id == entry_id:
         return replace(told, video_id=video_id, attempt=event.attempt, trace_id=told.trace_id or trace_of(event))
     return Entry(
-        id=webhook_id(event.receipt_id),
+        id=entry_id,
         video_id=video_id,
         at=kept.at,
         attempt=event.attempt,

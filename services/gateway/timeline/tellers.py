@@ -24,9 +24,14 @@ def entry_of(event: Event) -> Entry | None:
     return teller(event) if teller else None
 
 
-def webhook_id(receipt_id: str) -> str:
-    """Return the id of a received webhook's entry."""
-    return f"webhook:{receipt_id}"
+AGAIN = ":again:"
+"""What parts the id of a report from the number it gets each time that a person has it passed on again."""
+
+
+def webhook_id(receipt_id: str, report_id: str | None) -> str:
+    """Return the id of the entry of a webhook; each time that a person has it passed on again it gets another one."""
+    _, again, times = (report_id or "").partition(AGAIN)
+    return f"webhook:{receipt_id}{again}{times}"
 
 
 def _entry(event: Any, service: Service, code: str, message: str, **more: Any) -> Entry:
@@ -97,7 +102,10 @@ def _first_progress(event: events.ProgressReported) -> Entry | None:
 
 def _webhook(event: Any, code: str, message: str) -> Entry:
     execution = {"executionId": safe(event.execution_id, 128)} if event.execution_id else {}
-    about = {"id": webhook_id(event.receipt_id), "video_id": event.video_id or "", "details": execution}
+    its_id = webhook_id(event.receipt_id, event.id)
+    about = {"id": its_id, "video_id": event.video_id or "", "details": execution}
+    if AGAIN in its_id:
+        message = f"An operator had this judged again: {message[0].lower()}{message[1:]}"
     return _entry(event, "gateway", code, message, **about, weight=Weight.STEP, open=True)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from deploy.local.site import admin_token
 from deploy.local.stack import LocalStack
 from services.gateway.domain import Rank, order_of
 from shared.contracts.events import (
@@ -167,6 +168,28 @@ async def test_a_webhook_that_names_no_video_is_told_once_its_video_is_known(wor
     (entry,) = [e for e in found if e["code"] == "webhook.error"]
     assert entry["message"] == "The workflow reported an error (“Avatar generation failed”), which counted."
     assert entry["traceId"] == "ab" * 16
+
+
+async def test_a_webhook_that_an_operator_attaches_has_an_entry_of_its_own_in_each_video(world: World) -> None:
+    """What counted for the second must not be missing there, nor change what is said of it in the first."""
+    person = await world.person()
+    first, second = await person.ask(), await person.ask("Another")
+    answer = await world.post_webhook("workflow-error", {"errorMessage": "No avatar", "executionId": first})
+    receipt_id = answer.json()["data"]["receiptId"]
+    await world.publish(judged(receipt_id, "contradiction", first))
+    await entries(person, first, "webhook.error", outcome="contradiction")
+    admin = world.client(headers={"Authorization": f"Bearer {admin_token(world.stack.site)}"})
+    attached = await admin.post(f"/admin/callbacks/{receipt_id}/attach", json={"videoId": second})
+    assert attached.status_code == 202, attached.text
+    (waiting,) = [e for e in await entries(person, second, "webhook.error") if e["code"] == "webhook.error"]
+    again = waiting["id"].removeprefix(f"webhook:{receipt_id}")
+    await world.publish(judged(receipt_id, "applied", second).model_copy(update={"report_id": f"report{again}"}))
+    found = await entries(person, second, "webhook.error", outcome="applied")
+    (entry,) = [e for e in found if e["code"] == "webhook.error"]
+    said = "An operator had this judged again: the workflow reported an error (“No avatar”), which counted."
+    assert (entry["id"], entry["message"]) == (waiting["id"], said)
+    (before,) = [e for e in await entries(person, first, "webhook.error") if e["code"] == "webhook.error"]
+    assert before["outcome"] == "contradiction"
 
 
 async def test_why_it_failed_is_one_sentence(world: World) -> None:
