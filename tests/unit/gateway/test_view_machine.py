@@ -1,11 +1,10 @@
 """The view of a video under news of all services: in any order, repeated, late, contradicting, of older attempts.
 
-What the view shows must follow from the set of news alone: the machine keeps that set and says what it means.
+What the view shows must follow from the set of news alone: the machine keeps that set, view_model says what it means.
 """
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,91 +12,11 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, precondition, rul
 from structlog.testing import capture_logs
 
 from services.gateway.domain import FOREVER
-from shared.contracts.events import (
-    Event,
-    NotificationCreated,
-    TransferProgressed,
-    TransferStarted,
-    VideoFailed,
-    VideoReady,
-    WorkflowCompleted,
-    WorkflowFailed,
-    WorkflowProgressed,
-    WorkflowStarted,
-)
-from shared.contracts.videos import VideoMetadata
+from shared.contracts.events import NotificationCreated
 from shared.delivery.outbox import Document
-from tests.unit.gateway.view_world import NOW, USER, VIDEO, World
+from tests.unit.gateway.view_model import NEWS, OF_ITS_USER, OFTEN, entry_of, meaning, news_of, shown
+from tests.unit.gateway.view_world import USER, VIDEO, World
 from tests.unit.turns import Run
-
-NEWS = (
-    *("unknown", "started", "progressed", "completed", "adopted", "failed", "cancelled"),
-    *("transferring", "transferred", "ready", "ready other", "not stored", "refused", "stopped"),
-)
-OFTEN = ("unknown", "started", "completed", "adopted", "adopted", "failed", "failed", "not stored", "not stored")
-"""What an end that stands above all others hides most often; so it is drawn more often than that."""
-
-
-OF_ITS_USER = {"title", "fields", "error", "message", "progress", "slot", "s3Key", "resultUrl", "resultKey"}
-
-
-def news_of(name: str, attempt: int) -> Event:
-    """Return the event: the same name and attempt make the same one."""
-    about: dict[str, Any] = {"id": f"{name}:{attempt}", "video_id": VIDEO, "user_id": USER, "attempt": attempt}
-    about |= {"time": NOW, "title": "Rates"}
-    run: dict[str, Any] = {"email": "a@example.com", "execution_id": "7"}
-    why: dict[str, Any] = {"message": "It broke.", "retryable": True}
-    match name:
-        case "unknown" | "started":
-            certain = name == "started"
-            return WorkflowStarted(**about, **run, kind="create", certain=certain, estimated_completion=NOW)
-        case "progressed":
-            return WorkflowProgressed(**about, progress=40.0, message="scene 2", execution_id="7")
-        case "completed" | "adopted":
-            url = f"https://files.example.com/{attempt}.mp4"
-            return WorkflowCompleted(**about, **run, video_url=url, adopted=name == "adopted")
-        case "failed" | "cancelled":
-            return WorkflowFailed(**about, **run, **why, code="WORKFLOW_TIMEOUT" if name == "failed" else "CANCELLED")
-        case "transferring":
-            return TransferStarted(**about)
-        case "transferred":
-            return TransferProgressed(**about, transferred_bytes=5, size_bytes=10)
-        case "ready" | "ready other":
-            return VideoReady(**about, s3_key=f"{name}.mp4", poster_key=f"{name}.jpg", metadata=VideoMetadata(size=9))
-    codes = {"not stored": "SOURCE_UNREACHABLE", "refused": "NOT_A_VIDEO", "stopped": "CANCELLED"}
-    return VideoFailed(**about, **why, code=codes[name])
-
-
-def meaning(news: set[str], attempt: int) -> tuple[str, set[str], str | None]:
-    """Return the status, the stages that may be shown, and which part failed, of an attempt with this news."""
-    if news & {"cancelled", "stopped", "cancelled by its owner"}:
-        return "failed", {"cancelled"}, "user"
-    if news & {"ready", "ready other"}:
-        return "ready", {"ready"}, None
-    if news & {"not stored", "refused"}:
-        return "failed", {"failed"}, "transfer"
-    if "failed" in news:
-        return "failed", {"failed", "adopting"} if "adopted" in news else {"failed"}, "workflow"
-    if "unanswered" in news:
-        return "failed", {"failed"}, "user"
-    for name, stage in (("transferring", "transferring"), ("completed", "completed"), ("adopted", "completed")):
-        if name in news:
-            return "processing", {stage}, None
-    for name, stage in (("started", "rendering"), ("unknown", "unknown")):
-        if name in news:
-            return "processing", {stage}, None
-    return "pending" if attempt == 1 else "processing", {"queued"}, None
-
-
-def entry_of(news: set[str], *, superseded: bool) -> str | None:
-    """Return how the workflow history shows an attempt with this news."""
-    if news & {"completed", "adopted"}:
-        return "completed"
-    if news & {"failed", "cancelled", "unanswered when begun"}:
-        return "failed"
-    if news & {"unknown", "started"}:
-        return "failed" if superseded else "pending"
-    return None
 
 
 @dataclass(eq=False)
@@ -144,9 +63,9 @@ class ViewMachine(RuleBasedStateMachine):
     @rule(what=said)
     def twice(self, what: tuple[str, int]) -> None:
         self.tell(*what, 99)
-        before = _shown(self.world.video)
+        before = shown(self.world.video)
         self.tell(*what, 99)
-        assert _shown(self.world.video) == before
+        assert shown(self.world.video) == before
 
     @precondition(lambda self: self.parked)
     @rule(pick=st.integers(0, 9), until=st.integers(1, 9))
@@ -245,7 +164,7 @@ class ViewMachine(RuleBasedStateMachine):
         self.before = now
         assert now["order"] >= before["order"], "it went backwards"
         if self.deleted or (way is not None and way.attempt < self.attempt):
-            assert _shown(now) == _shown(before), "changed by news that is none any more"
+            assert shown(now) == shown(before), "changed by news that is none any more"
         if now["order"] >= FOREVER:
             assert now["status"] == "deleted"
             assert not now.keys() & OF_ITS_USER
@@ -263,19 +182,13 @@ class ViewMachine(RuleBasedStateMachine):
         if self.parked or now["order"] >= FOREVER:
             return
         status, stages, origin = meaning(self.news[self.attempt], self.attempt)
-        shown = (now["status"], now["stage"], now.get("error", {}).get("origin"))
-        assert shown[0] == status, f"{shown} after {self.news}"
-        assert shown[1] in stages, f"{shown} after {self.news}"
-        assert shown[2] == origin, f"{shown} after {self.news}"
+        seen = (now["status"], now["stage"], now.get("error", {}).get("origin"))
+        assert seen[0] == status, f"{seen} after {self.news}"
+        assert seen[1] in stages, f"{seen} after {self.news}"
+        assert seen[2] == origin, f"{seen} after {self.news}"
         for attempt, news in self.news.items():
             entry = self.world.history.documents.get(f"{VIDEO}:{attempt}", {})
             assert entry.get("status") == entry_of(news, superseded=attempt < self.attempt)
-
-
-def _shown(video: Document) -> Document:
-    """Return the view without what only says when somebody looked, or was asked, last."""
-    passing = ("updatedAt", "job", "asked", "toldOrder", "traceparent", "outbox", "outboxAt")
-    return {name: value for name, value in video.items() if name not in passing}
 
 
 def test_whatever_is_told_of_a_video() -> None:
@@ -295,9 +208,9 @@ def _end_of(names: list[str]) -> tuple[Document, Document]:
     world = World()
     for name in names:
         Run(world.topics.handling(news_of(name, 1))).finish()
-    shown = ["status", "stage", "order", "error", "slot"]
-    shown += ["s3Key", "posterKey", "metadata"] if world.video["status"] == "ready" else []
-    video = {name: world.video.get(name) for name in shown}
+    kept = ["status", "stage", "order", "error", "slot"]
+    kept += ["s3Key", "posterKey", "metadata"] if world.video["status"] == "ready" else []
+    video = {name: world.video.get(name) for name in kept}
     if video["stage"] == "adopting":  # where its news came before that of the failure, nothing is said of it
         video["stage"] = "failed"
     entry = dict(world.history.documents.get(f"{VIDEO}:1", {}))
