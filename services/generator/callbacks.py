@@ -50,17 +50,17 @@ class Callbacks:
 
         One that is kept is for `look_again` to judge: who passes it on again is told what came of that until now.
         """
-        known = await self._held.judged(event) or await self._held.replace(event)
+        known = await self._held.judged(event)
         if known is not None:
             await self._send(known)
-        elif await self._judge(event) is None:
+        elif await self._judge_once(event) is None:
             await self._held.hold(event)
             await self._tell(event, "held")
 
     async def look_again(self, lease: Lease) -> None:
         """Judge a callback that was held, or hold it longer, or give it up when its time is over."""
         event = self._held.event(lease)
-        judged = await self._judge(event)
+        judged = await self._judge_once(event)
         if judged is not None:
             await self._held.settle(lease, judged)
         elif not await self._held.keep(lease):
@@ -79,6 +79,16 @@ class Callbacks:
         await self._learned(news)
         if verdict.outcome in (Outcome.APPLIED, Outcome.PASSED_ON):
             await self._send(_progressed(attempt, event))
+
+    async def _judge_once(self, event: Report) -> CallbackJudged | None:
+        """Judge it, unless the same webhook, as it was passed on before, had its effect or is just being judged."""
+        if not await self._held.replace(event):
+            return None
+        known = await self._held.had_effect(event)
+        if known is None:
+            return await self._judge(event)
+        await self._send(known)
+        return known
 
     async def _judge(self, event: Report) -> CallbackJudged | None:
         """Return what was said where the callback has found its attempt, or none will ever want it."""

@@ -57,14 +57,19 @@ class Held:
         state = str(known["state"])
         return judgement(event, _SAID.get(state, state))
 
-    async def replace(self, event: Report) -> CallbackJudged | None:
-        """Look no longer at what `event` replaces; return what is to be said where that had its effect by then."""
+    async def replace(self, event: Report) -> bool:
+        """Look no longer at what `event` replaces; return False while somebody is just looking at it."""
         if event.replaces is None:
-            return None
+            return True
         closed = {"state": "replaced", "removeAt": utc_now() + SETTLED_KEPT}
-        waiting = {"_id": event.replaces, "state": "held"}
-        await self._collection.update_one(waiting, {"$set": closed, "$unset": {"job": ""}})
-        before = await self._collection.find_one({"_id": event.replaces}, {"judgement": 1})
+        waiting: dict[str, Any] = {"_id": event.replaces, "state": "held"}
+        unseen = {**waiting, "job.token": {"$exists": False}}
+        await self._collection.update_one(unseen, {"$set": closed, "$unset": {"job": ""}})
+        return await self._collection.find_one(waiting, {"_id": 1}) is None
+
+    async def had_effect(self, event: Report) -> CallbackJudged | None:
+        """Return what is to be said of `event` where what it replaces had its effect, heard of or not."""
+        before = await self._collection.find_one({"_id": event.replaces}, {"judgement": 1}) if event.replaces else None
         if before is None or "judgement" not in before:
             return None
         said = read_kept(CallbackJudged, before["judgement"])

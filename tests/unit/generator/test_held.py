@@ -40,9 +40,9 @@ def hear(world: World, *events: Event) -> None:
         Run(world.topics.handling(event)).finish()
 
 
-def look_again(world: World, turns: int | None = None) -> None:
+def look_again(world: World, turns: int | None = None, of: Event = REPORT) -> None:
     """Do the job of what is held; a process that has only so many `turns` is killed then."""
-    lease = world.held_memory.claim(REPORT.id)
+    lease = world.held_memory.claim(of.id)
     assert lease is not None
     run = Run(world.look(lease))
     for _ in range(turns or 0):
@@ -100,6 +100,25 @@ def test_what_had_its_effect_before_a_person_attached_it_has_no_second_one(world
     hear(world, REQUEST.model_copy(update={"id": "2", "video_id": "ann_other"}), attached_to("ann_other"))
     (told,) = world.said
     assert (told.outcome, told.video_id, told.report_id) == ("applied", VIDEO, "report:again:1")
+    assert world.memory.documents["ann_other:1"]["state"] == "requested"
+
+
+def test_attached_while_somebody_looks_at_it_it_waits_for_what_comes_of_that(world: Lossy) -> None:
+    other = REQUEST.model_copy(update={"id": "2", "video_id": "ann_other"})
+    hear(world, REPORT, other, REQUEST, BEGUN)
+    lease = world.held_memory.claim(REPORT.id)
+    assert lease is not None
+    looking = Run(world.look(lease))
+    while world.attempts[1].state is not State.FAILED:
+        looking.step()
+    attached = attached_to("ann_other")
+    hear(world, attached)
+    looking.finish()
+    assert [told.outcome for told in world.said if told.report_id == attached.id] == ["held"]
+    look_again(world, of=attached)
+    assert [(told.outcome, told.video_id) for told in world.said if told.report_id == attached.id][1:] == [
+        ("applied", VIDEO)
+    ]
     assert world.memory.documents["ann_other:1"]["state"] == "requested"
 
 
