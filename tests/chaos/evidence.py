@@ -19,11 +19,13 @@ DELETED = "deleted"
 class Stored:
     """What lay in the databases, in the bucket and in the workflow engine's log; documents as they are, times as text.
 
-    `objects` maps keys to sizes; `uploads` are the keys of multipart uploads that nobody ended.
+    `webhooks` are the timelines' entries of results and errors; `objects` maps keys to sizes; `uploads` are the keys of
+    multipart uploads that nobody ended.
     """
 
     videos: list[Json] = field(default_factory=list)
     receipts: list[Json] = field(default_factory=list)
+    webhooks: list[Json] = field(default_factory=list)
     workflows: list[Json] = field(default_factory=list)
     held: list[Json] = field(default_factory=list)
     assets: list[Json] = field(default_factory=list)

@@ -66,6 +66,14 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Attach:
+    """Operators attach the newest webhook that found no video, at once, each to the newest video of another user."""
+
+    at: float
+    to_users: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Disruption:
     """`target` is harmed at `at` and left so for `seconds`."""
 
@@ -85,6 +93,7 @@ class Plan:
     wishes: tuple[Do, ...]
     reports: tuple[Report, ...]
     disruptions: tuple[Disruption, ...]
+    attachments: tuple[Attach, ...] = ()
     users: int = USERS
 
 
@@ -112,7 +121,8 @@ def make_plan(seed: int, seconds: float, *, fillable: bool = False, freezable: t
     wishes = tuple(sorted(_wishes(_Draw(random.Random(f"{seed}/wishes")), asks, seconds), key=lambda one: one.at))  # noqa: S311
     reports = tuple(_reports(_Draw(random.Random(f"{seed}/reports")), seed, seconds))  # noqa: S311
     harms = _disruptions(_Draw(random.Random(f"{seed}/disruptions"), fillable, freezable), seconds)  # noqa: S311
-    return Plan(seed, seconds, asks, wishes, reports, tuple(sorted(harms, key=lambda one: one.at)))
+    attachments = tuple(_attachments(_Draw(random.Random(f"{seed}/attachments")), seconds))  # noqa: S311
+    return Plan(seed, seconds, asks, wishes, reports, tuple(sorted(harms, key=lambda one: one.at)), attachments)
 
 
 def on_brokers(plan: Plan, brokers: Sequence[str]) -> Plan:
@@ -158,6 +168,14 @@ def _reports(draw: _Draw, seed: int, seconds: float) -> Iterator[Report]:
         number += 1
         yield Report(round(at, 2), f"stranger-{seed}-{number}", draw.one_of([("complete", 1), ("error", 1)]))
         at += draw.chance.uniform(10, 25)
+
+
+def _attachments(draw: _Draw, seconds: float) -> Iterator[Attach]:
+    at = draw.chance.uniform(8, 20)
+    while at < seconds:
+        users = draw.chance.sample(range(USERS), draw.one_of([(1, 2), (2, 1)]))
+        yield Attach(round(at, 2), tuple(users))
+        at += draw.chance.uniform(3, 12)
 
 
 def _disruptions(draw: _Draw, seconds: float) -> Iterator[Disruption]:

@@ -15,6 +15,7 @@ from tests.chaos.evidence import Stored
 Json = dict[str, Any]
 
 BUCKET = "reelway"
+WEBHOOKS = ["webhook.complete", "webhook.error"]
 
 
 class Reading:
@@ -46,6 +47,7 @@ class Reading:
         return Stored(
             videos=await self._documents("gateway", "videos", fields=0),
             receipts=await self._documents("gateway", "receipts", body=0, passedOn=0),
+            webhooks=await self._documents("gateway", "timeline", {"code": {"$in": WEBHOOKS}}, message=0),
             workflows=await self._documents("generator", "workflows", fields=0),
             held=await self._documents("generator", "held", event=0),
             assets=await self._documents("media", "assets"),
@@ -57,8 +59,8 @@ class Reading:
             calls=(await self._control("calls"))["calls"],
         )
 
-    async def _documents(self, service: str, collection: str, **without: int) -> list[Json]:
-        return await self._clients[service][service][collection].find({}, without or None).to_list()
+    async def _documents(self, service: str, collection: str, which: Json | None = None, **without: int) -> list[Json]:
+        return await self._clients[service][service][collection].find(which or {}, without or None).to_list()
 
     async def _control(self, what: str) -> Json:
         answer = (await self._engine.get(f"/control/{what}")).raise_for_status()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.private_file import write_private
-from tests.chaos import disk, strangers
+from tests.chaos import disk, operators, strangers
 from tests.chaos.api import Api
 from tests.chaos.arena import TRANSFER_DEADLINE, WORKFLOW_DEADLINE_MOST, Arena
 from tests.chaos.checker import Verdict, check
@@ -102,12 +102,15 @@ class _Run:
     async def carry_out(self, folder: Path, quiet_seconds: float) -> None:
         """Drive, break, heal, wait, and write down what is stored then."""
         await self._disruptor.tell_faults()
-        async with self._people() as (users, stranger):
+        async with self._people() as (users, stranger, operator):
             self._history.begin()
             acting = [
                 *(asyncio.create_task(self._act(user, number)) for number, user in enumerate(users)),
                 asyncio.create_task(
                     strangers.report(stranger, self._history, self._arena.stack.webhook_secret, self._plan.reports)
+                ),
+                asyncio.create_task(
+                    operators.attach(operator, self._history, _newest_of(users), self._plan.attachments)
                 ),
             ]
             looking = [asyncio.create_task(look) for user in users for look in (user.look(), user.listen())]
@@ -170,7 +173,7 @@ class _Run:
         await user.act(asks, [wish for wish in self._plan.wishes if wish.user == number])
 
     @asynccontextmanager
-    async def _people(self) -> AsyncIterator[tuple[list[User], Api]]:
+    async def _people(self) -> AsyncIterator[tuple[list[User], Api, Api]]:
         url = self._arena.stack.url("gateway")
         async with contextlib.AsyncExitStack() as clients:
             users = []
@@ -180,8 +183,15 @@ class _Run:
                 await api.log_in()
                 users.append(User(api, self._history, self._addresses, self._arena.streams))
             stranger = Api(url, self._history, "stranger")
-            clients.push_async_callback(stranger.client.aclose)
-            yield users, stranger
+            operator = Api(url, self._history, "operator")
+            operator.client.headers["Authorization"] = f"Bearer {self._arena.stack.admin_token}"
+            for other in (stranger, operator):
+                clients.push_async_callback(other.client.aclose)
+            yield users, stranger, operator
+
+
+def _newest_of(users: Sequence[User]) -> operators.Newest:
+    return lambda number: users[number].videos[-1] if users[number].videos else None
 
 
 async def _end(*tasks: "asyncio.Task[None]") -> None:

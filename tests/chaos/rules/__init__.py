@@ -14,6 +14,7 @@ RULES: Mapping[str, Rule] = {
     "at most one run per attempt was paid": callbacks.paid_once,
     "every accepted webhook was judged": callbacks.judged,
     "every accepted result had its effect": callbacks.effective,
+    "every webhook counted once": callbacks.counted_once,
     "statuses never went backwards": statuses.forward,
     "a retry is a new attempt": statuses.retried,
     "one key, one answer": answers.same,

@@ -12,6 +12,8 @@ _PROMISED = {
     "cancel": frozenset({202, 404, 409, 502, 503, 504}),
     "notifications": frozenset({200, 502, 503, 504}),
     "webhook": frozenset({202, 502, 503, 504}),
+    "callbacks": frozenset({200, 502, 503, 504}),
+    "attach": frozenset({202, 404, 409, 502, 503, 504}),
 }
 _STREAMS = frozenset({200, 429, 502, 503, 504})
 

@@ -10,6 +10,7 @@ from tests.chaos.evidence import Evidence, Json, Violation
 _RECEIPT = re.compile(r'"receiptId"\s*:\s*"([^"]+)"')
 _STORED = frozenset({"complete", "error"})
 _NO_END = (None, "held")
+_IN_EFFECT = ("applied", "adopted", "passed_on")
 
 
 def paid_once(evidence: Evidence) -> Iterator[Violation]:
@@ -23,7 +24,10 @@ def paid_once(evidence: Evidence) -> Iterator[Violation]:
 
 
 def judged(evidence: Evidence) -> Iterator[Violation]:
-    """Every webhook that was answered 2xx is stored, and something came of it; a stranger's is in quarantine."""
+    """Every webhook that was answered 2xx is stored, and something came of it.
+
+    A stranger's is in quarantine, unless an operator attached it.
+    """
     receipts = {document["_id"]: document for document in evidence.stored.receipts}
     for receipt, video in _accepted(evidence):
         stored = receipts.get(receipt)
@@ -35,9 +39,10 @@ def judged(evidence: Evidence) -> Iterator[Violation]:
             about = str(stored.get("videoId") or stored.get("executionId"))
             what = f"webhook {receipt} ({stored['purpose']}) ended as {outcome}"
             yield Violation("callbacks.judged", about, what)
+    attached = _attached(evidence)
     for receipt, stranger in _strangers(evidence):
         outcome = receipts.get(receipt, {}).get("outcome")
-        if outcome != "quarantined":
+        if outcome != "quarantined" and receipt not in attached:
             what = f"webhook {receipt} is about nothing of ours, and ended as {outcome}"
             yield Violation("callbacks.judged", stranger, what)
 
@@ -45,22 +50,42 @@ def judged(evidence: Evidence) -> Iterator[Violation]:
 def effective(evidence: Evidence) -> Iterator[Violation]:
     """What was accepted counts, unless its attempt had ended otherwise by its owner or the workflow itself.
 
-    An error may be in quarantine instead: it need not name its video.
+    An error may be in quarantine instead: it need not name its video. What an operator attached elsewhere counts there,
+    and an operator may have ended the attempt.
     """
-    attempts = evidence.attempts()
-    quarantined = {one["_id"] for one in evidence.stored.receipts if one.get("outcome") == "quarantined"}
+    attempts, attached = evidence.attempts(), _attached(evidence)
+    elsewhere = {one["_id"] for one in evidence.stored.receipts if one.get("outcome") == "quarantined"} | set(attached)
+    ended = set(attached.values())
     for run in evidence.stored.executions:
         delivered = {purpose for purpose, _ in _promised(run)}
-        counting = {purpose for purpose, receipt in _promised(run) if purpose != "error" or receipt not in quarantined}
+        counting = {purpose for purpose, receipt in _promised(run) if purpose != "error" or receipt not in elsewhere}
         attempt = attempts.get((run.get("videoId") or "", run.get("attempt") or 0))
         if not counting:
             continue
         if attempt is None:
             yield Violation("callbacks.effective", str(run.get("videoId")), f"nobody knows execution {run['id']}")
-        elif attempt["state"] == "given_up" or (attempt["state"] == "failed" and "error" not in delivered):
+        elif attempt["state"] == "given_up" or (
+            attempt["state"] == "failed" and "error" not in delivered and attempt["videoId"] not in ended
+        ):
             named = " and ".join(sorted(counting))
             what = f"{named} of execution {run['id']} was accepted, and its attempt is {attempt['state']}"
             yield Violation("callbacks.effective", attempt["videoId"], what)
+
+
+def counted_once(evidence: Evidence) -> Iterator[Violation]:
+    """One webhook had an effect on one attempt at most, whoever it was attached to meanwhile."""
+    effects: dict[str, set[tuple[str, int]]] = defaultdict(set)
+    for entry in evidence.stored.webhooks:
+        if entry.get("outcome") in _IN_EFFECT:
+            effects[entry["_id"].split(":")[1]].add((entry["videoId"], entry["attempt"]))
+    for receipt, attempts in effects.items():
+        if len(attempts) > 1:
+            yield Violation("callbacks.counted_once", min(attempts)[0], f"{receipt} counted for {sorted(attempts)}")
+
+
+def _attached(evidence: Evidence) -> dict[str, str]:
+    """Return the videos that operators attached webhooks to, or tried to, by the receipts' ids."""
+    return {call["receipt"]: call["video"] for call in evidence.calls("attach")}
 
 
 def _accepted(evidence: Evidence) -> Iterator[tuple[str, str]]:

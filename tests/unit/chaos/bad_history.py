@@ -96,6 +96,11 @@ def run(number: str = "1", **more: Any) -> Json:
     return {"id": number, "videoId": VIDEO, "attempt": 1, "status": "success", "callbacks": sent, **more}
 
 
+def effect(number: str, **more: Any) -> Json:
+    """Return the entry of a webhook that counted."""
+    return {"_id": number, "videoId": VIDEO, "attempt": 1, "outcome": "applied", **more}
+
+
 def broken(outcome: str) -> Evidence:
     """Return the evidence of a run whose error was accepted, came to `outcome`, and whose attempt was given up."""
     tried = {"status": 202, "answer": '{"data":{"receiptId":"r2","matched":true}}'}
@@ -108,6 +113,12 @@ def broken(outcome: str) -> Evidence:
 def with_history(*entries: Json) -> Evidence:
     """Return the good evidence with these entries in the history's place."""
     return Evidence(list(entries), good().stored)
+
+
+def attached(stored: Stored) -> Evidence:
+    """Return the evidence of a stranger's webhook that an operator attached to the video."""
+    report = call("webhook", 1, 202, {"receiptId": "r1"}, name="stranger")
+    return Evidence([report, call("attach", 2, 202, receipt="r1")], stored)
 
 
 def with_stored(**changes: Any) -> Evidence:

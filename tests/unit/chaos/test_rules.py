@@ -13,9 +13,11 @@ from tests.unit.chaos.bad_history import (
     VIDEO,
     Json,
     asked,
+    attached,
     broken,
     call,
     changed,
+    effect,
     frame,
     good,
     note,
@@ -84,6 +86,11 @@ def test_a_good_history_breaks_nothing() -> None:
         pytest.param(callbacks.effective, changed("workflows", state="failed"), id="failed-after-a-result"),
         pytest.param(callbacks.effective, with_stored(workflows=[]), id="result-of-nobody"),
         pytest.param(callbacks.effective, broken("applied"), id="error-without-effect"),
+        pytest.param(
+            callbacks.counted_once,
+            with_stored(webhooks=[effect("webhook:r1"), effect("webhook:r1:again:1", videoId="ana_2")]),
+            id="counted-for-two-videos",
+        ),
         pytest.param(objects.recorded, with_stored(objects={KEY: 10, "videos/ana/4.mp4": 9}), id="orphan"),
         pytest.param(objects.recorded, changed("assets", state="deleted"), id="deleted-and-stored"),
         pytest.param(objects.stored, with_stored(objects={}), id="file-missing"),
@@ -177,6 +184,15 @@ def test_what_was_seen_is_judged(rule: Rule, evidence: Evidence) -> None:
         ),
         case("complete-after-adoption", told.once, in_the_end([note(1, "error"), note(2, "complete")])),
         pytest.param(callbacks.effective, broken("quarantined"), id="error-of-nobody-in-quarantine"),
+        pytest.param(
+            callbacks.counted_once,
+            with_stored(webhooks=[effect("webhook:r1"), effect("webhook:r1:again:1")]),
+            id="what-counted-said-again-of-the-one-attached",
+        ),
+        pytest.param(callbacks.judged, attached(good().stored), id="stranger-attached"),
+        pytest.param(
+            callbacks.effective, attached(changed("workflows", state="failed").stored), id="ended-by-operators"
+        ),
         case("repeated-until-answered", answers.same, asked(None), asked(), asked()),
     ],
 )
