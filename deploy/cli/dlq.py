@@ -12,7 +12,7 @@ from shared.contracts.topics import SERVICES
 from shared.delivery.letter import Letter, Selection, service_of
 from shared.delivery.letterbox import Decided, LetterBox, LettersAwayError
 
-LEFT_AS_THEY_ARE = frozenset({"needs_paid_work", "not_open"})
+LEFT_AS_THEY_ARE = frozenset({"needs_paid_work", "not_open", "not_whole"})
 
 Decide = Callable[[LetterBox, Letter], Awaitable[Decided]]
 

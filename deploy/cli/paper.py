@@ -16,10 +16,18 @@ from shared.delivery.letter import Letter, whole
 from shared.delivery.letterbox import Decided
 
 COLUMNS = ("id", "given up", "times", "redrives", "topic", "type", "reason", "state")
-_STYLES = {"open": "yellow", "redriven": "green", "discarded": "dim", "needs_paid_work": "red", "not_open": "red"}
+_STYLES = {
+    "open": "yellow",
+    "redriven": "green",
+    "discarded": "dim",
+    "needs_paid_work": "red",
+    "not_open": "red",
+    "not_whole": "red",
+}
 _WORDS = {
     "needs_paid_work": "left: may start a paid generation; --allow-paid-work if that is meant",
     "not_open": "left: it is closed already",
+    "not_whole": "left: only its beginning is kept; its producer has to send it again",
 }
 
 

@@ -16,6 +16,7 @@ from shared.contracts.wire import iso, utc_now
 
 ORIGINAL = "original_"
 LONGEST_ERROR = 1000
+CUT_BYTES = 64 * 1024
 
 Mark = Literal["redriven", "discarded"]
 
@@ -131,6 +132,16 @@ def dead_letter(service: str, record: RawRecord, *, reason: str, error: BaseExce
         "dlq_attempts": str(attempts),
     }
     return Record(dead_letters(service).name, record.key or b"", headers, record.value, _originals(origin))
+
+
+def cut(letter: Record) -> Record:
+    """Return of a letter that no broker takes whole what people can look at; its message stands where the letter says.
+
+    Only a record that came compressed can be so large, and none of ours is.
+    """
+    headers = {**letter.headers, "dlq_size": str(len(letter.value or b""))}
+    beginning = (letter.value or b"")[:CUT_BYTES]
+    return Record(letter.topic, letter.key[:LONGEST_ERROR], headers, beginning)
 
 
 def redrive(service: str, letter: RawRecord, *, allow_paid_work: bool) -> Record:

@@ -19,13 +19,13 @@ from faststream import BaseMiddleware
 from faststream.exceptions import AckMessage, NackMessage
 from faststream.message import StreamMessage
 
-from shared.contracts.cloudevents import UNKNOWN_TYPE, BadMessage
+from shared.contracts.cloudevents import UNKNOWN_TYPE, BadMessage, Record
 from shared.contracts.events import BY_TYPE
-from shared.contracts.letters import dead_letter, letter_name, origin_of
+from shared.contracts.letters import cut, dead_letter, letter_name, origin_of
 from shared.contracts.paid_work import may_start_paid_work
 from shared.contracts.topics import is_redrive
 from shared.delivery.leases import backoff
-from shared.delivery.outbox import Publish, PublishError
+from shared.delivery.outbox import Publish, PublishError, RecordTooLargeError
 from shared.delivery.streak import Streak
 from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import database_broke, database_is_away
@@ -139,6 +139,8 @@ class _Delivery(BaseMiddleware[Any, Any]):
         raise AssertionError("unreachable")
 
     async def _is_infrastructures_fault(self, error: Exception) -> bool:
+        if isinstance(error, RecordTooLargeError):
+            return False
         if database_is_away(error) or isinstance(error, PublishError):
             return True
         return database_broke(error) and not await self._shared.takes_writes()
@@ -171,7 +173,7 @@ class _Delivery(BaseMiddleware[Any, Any]):
             await self._stand_still_if_broken()
         log.error("event.dead_letter", reason=reason, error=repr(error), offset=origin.offset)
         try:
-            await self._shared.publish(
+            await self._post(
                 dead_letter(self._shared.service, record, reason=reason, error=error, attempts=self._tries)
             )
         except PublishError as failure:
@@ -179,6 +181,12 @@ class _Delivery(BaseMiddleware[Any, Any]):
         self._shared.metrics.dead_letters.labels(topic=origin.topic, reason=reason).inc()
         if counts:
             streak.gave_up(record.topic, _known_type(msg), name)
+
+    async def _post(self, letter: Record) -> None:
+        try:
+            await self._shared.publish(letter)
+        except RecordTooLargeError:
+            await self._shared.publish(cut(letter))
 
     def _handled(self, msg: Message) -> None:
         self._count(msg, "handled")

@@ -35,6 +35,8 @@ class Letter(Wire):
     event_id: str | None = None
     key: str
     size_bytes: int
+    cut: bool = False
+    """Only the beginning of its bytes is kept: they were more than any letter holds."""
     time: UtcTime | None = None
     place: tuple[int, int] = Field(exclude=True)
     """Partition and offset of the letter itself."""
@@ -155,7 +157,8 @@ def _letter(id_: str, service: str, origin: Origin, record: RawRecord) -> Letter
         event_type=theirs.get("ce_type"),
         event_id=theirs.get("ce_id"),
         key=(record.key or b"").decode(errors="backslashreplace"),
-        size_bytes=len(record.value or b""),
+        size_bytes=_number(ours.get("dlq_size")) or len(record.value or b""),
+        cut="dlq_size" in ours,
         time=_time(ours.get("dlq_time")),
         place=(record.partition, record.offset),
     )

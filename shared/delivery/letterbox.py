@@ -22,7 +22,9 @@ QUIET_MS = 300
 SILENCE_SECONDS = 15.0
 REQUEST_MS = 8_000
 
-Outcome = Literal["redriven", "discarded", "would_be_redriven", "would_be_discarded", "needs_paid_work", "not_open"]
+Outcome = Literal[
+    "redriven", "discarded", "would_be_redriven", "would_be_discarded", "needs_paid_work", "not_open", "not_whole"
+]
 
 
 class LettersAwayError(Exception):
@@ -105,6 +107,8 @@ class LetterBox:
         """
         if letter.state != "open":
             return Decided(letter=letter, outcome="not_open")
+        if letter.cut:
+            return Decided(letter=letter, outcome="not_whole")
         record = await self.original(letter)
         if not allow_paid_work and may_start_paid_work(self.service, origin_told(record), record.value):
             return Decided(letter=letter, outcome="needs_paid_work")

@@ -39,6 +39,10 @@ class PublishError(Exception):
     """The broker did not confirm a record; it stays in its outbox."""
 
 
+class RecordTooLargeError(PublishError):
+    """No broker takes the record, however often it is tried."""
+
+
 class Outbox:
     """The events waiting in one collection, and the relay that publishes them.
 

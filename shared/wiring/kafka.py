@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from shared.contracts.cloudevents import Record, encode
 from shared.contracts.events import Event
 from shared.contracts.topics import LARGEST_RECORD_BYTES
-from shared.delivery.outbox import PublishError
+from shared.delivery.outbox import PublishError, RecordTooLargeError
 from shared.wiring.cancellation import is_told_to_end, to_its_end
 from shared.wiring.consumers import ClientStuckError, Consumers, stops_in_time
 from shared.wiring.metrics import Metrics
@@ -66,7 +66,7 @@ class KafkaLink:
         self._consumers.probe()
 
     async def publish(self, record: Record) -> None:
-        """Publish `record` and wait until all in-sync replicas have it. Raises PublishError."""
+        """Publish `record` and wait until all in-sync replicas have it. Raises PublishError, RecordTooLargeError."""
         if self._producer is None or self._tripwire is None or not self._connected:
             raise PublishError("not connected")
         tripwire = self._tripwire
@@ -74,7 +74,7 @@ class KafkaLink:
             async with asyncio.timeout(PUBLISH_SECONDS):
                 await self._producer.send_and_wait(record.topic, record.value, record.key, headers=record.all_headers)
         except MessageSizeTooLargeError as error:
-            raise PublishError(repr(error)) from error  # the record's fault: the connection is well
+            raise RecordTooLargeError(repr(error)) from error  # the record's fault: the connection is well
         except (KafkaError, TimeoutError, OSError) as error:
             self._broken = True  # nothing more until topics and clients have been looked after
             raise PublishError(repr(error)) from error

@@ -6,7 +6,9 @@ import time
 import pytest
 
 from shared.contracts.cloudevents import BadMessage
-from shared.delivery.outbox import PublishError
+from shared.delivery.letter import Selection
+from shared.delivery.letterbox import LetterBox
+from shared.delivery.outbox import PublishError, RecordTooLargeError
 from tests.integration.shared.conftest import NewRuntime
 from tests.integration.shared.world import Headers, Listener, Topic, created, delivery_of, running
 from tests.waiting import until
@@ -73,6 +75,39 @@ async def test_a_poison_as_large_as_a_record_may_be_is_given_up_too(topic: Topic
         await until(lambda: listener.seen == [1])
     (letter,) = await topic.dead_letters()
     assert letter.value == b"x" * 1_040_000
+
+
+async def test_of_a_poison_that_no_letter_holds_the_beginning_is_kept(topic: Topic, new_runtime: NewRuntime) -> None:
+    """Compressed it is small enough for any broker; the letter says where the rest of it stands."""
+    listener = Listener()
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    value = b'{"junk":"' + b"z" * 3_000_000
+    await topic.put_compressed(value, [("ce_type", b"NotificationCreated"), ("ce_id", b"1")])
+    await topic.put(created(1))
+    async with running(runtime):
+        await until(lambda: listener.seen == [1], within_seconds=10)
+        async with LetterBox(topic.servers, "media", runtime.kafka.publish) as box:
+            (letter,) = [one for one in await box.select(Selection()) if one.topic == topic.spec.name]
+            kept = await box.original(letter)
+            again = await box.redrive(letter, allow_paid_work=True)
+    assert (letter.cut, letter.size_bytes, letter.reason) == (True, len(value), "unreadable_json")
+    assert (letter.partition, letter.offset) == (0, 0)
+    assert kept.value
+    assert value.startswith(kept.value)
+    assert again.outcome == "not_whole"
+
+
+async def test_a_handler_whose_own_news_are_too_large_is_given_up(topic: Topic, new_runtime: NewRuntime) -> None:
+    listener = Listener(*(RecordTooLargeError("3 MB") for _ in range(9)), at=1)
+    runtime = new_runtime()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    for seq in (1, 2):
+        await topic.put(created(seq))
+    async with running(runtime):
+        await until(lambda: listener.seen == [2], within_seconds=10)
+    (letter,) = await topic.dead_letters()
+    assert dict(letter.headers)["dlq_reason"] == b"RecordTooLargeError"
 
 
 async def test_a_handler_that_fails_is_tried_five_times_then_given_up(topic: Topic, new_runtime: NewRuntime) -> None:
