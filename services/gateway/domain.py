@@ -69,14 +69,8 @@ def is_running(status: str) -> bool:
 
 
 def told_enough(order: int, told: int) -> bool:
-    """Return whether a view at `order` has come to its end, and its owner was `told` (an order, too) so.
-
-    Somebody who cancels what has just failed was told of an end already.
-    """
-    attempt, rank = divmod(order, 1000)
-    ended = order >= FOREVER or rank >= Rank.FAILED
-    failed_before = rank == Rank.CANCELLED and told == order_of(attempt, Rank.FAILED)
-    return ended and (told >= order or failed_before)
+    """Return whether a view at `order` has come to its end, and its owner was `told` (an order, too) so."""
+    return (order >= FOREVER or order % 1000 >= Rank.FAILED) and told >= order
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ _TABLE: dict[State, dict[Happening, Verdict]] = {
         _H.RESULT: _CONTRADICTION,
         _H.EMPTY_RESULT: _REPEAT,
         _H.FAILURE: _REPEAT,
-        _H.CANCEL: _to(_S.CANCELLED, told=False),
+        _H.CANCEL: _to(_S.CANCELLED, _F.CANCELLED),  # it crossed the failure: its owner was answered that it counts
     },
     # Failed because nothing was heard: a result may still come and is then taken, a failure then says why.
     _S.GIVEN_UP: _OVER
@@ -142,7 +142,7 @@ _TABLE: dict[State, dict[Happening, Verdict]] = {
         _H.RESULT: _ADOPTED,
         _H.EMPTY_RESULT: _to(_S.FAILED, _F.RESULT_INVALID),
         _H.FAILURE: _to(_S.FAILED, _F.WORKFLOW_FAILED),
-        _H.CANCEL: _to(_S.CANCELLED, told=False),
+        _H.CANCEL: _to(_S.CANCELLED, _F.CANCELLED),
         _H.SUPERSEDE: _to(_S.SUPERSEDED, told=False),
     },
     _S.CANCELLED: _OVER | {_H.CANCEL: _REPEAT},

@@ -61,7 +61,7 @@ class Assets:
         )
 
     async def cancel(self, video_id: str, user_id: str, title: str, attempt: int, news: Event) -> bool:
-        """Cancel an attempt, known or not; `news` is told only where this attempt had a transfer or its result."""
+        """Cancel an attempt, known or not; `news` is told only where this attempt had a transfer."""
         order = order_of(attempt, Rank.CANCELLED)
         state = {"userId": user_id, "title": title, "attempt": attempt, "job": new_job(ERASE, since=utc_now())}
         while True:
@@ -69,7 +69,7 @@ class Assets:
             if known is not None and known["order"] >= order:
                 return False
             change = _change(Rank.CANCELLED, order, state, ("key", "posterKey"))
-            if known is not None and known["attempt"] == attempt and known["state"] in (Rank.TRANSFERRING, Rank.READY):
+            if known is not None and known["attempt"] == attempt:
                 change = self._outbox.carry(change, news)
             # What was read must still stand, or else this is decided anew.
             if await self._upsert({"_id": video_id, "order": known["order"] if known else order}, change):

@@ -170,7 +170,7 @@ def _ready(event: events.VideoReady) -> Entry:
 
 def _video_failed(event: events.VideoFailed) -> Entry:
     if event.code == FailureCode.CANCELLED:
-        return _entry(event, "media", "transfer.cancelled", "Storing the file was stopped, as you asked.")
+        return _entry(event, "media", "transfer.cancelled", "No file of it is kept, as you asked.")
     message = f"The file could not be stored: {first_sentence(event.message)}."
     return _entry(event, "media", "transfer.failed", message, level="error", details={"code": event.code})
 

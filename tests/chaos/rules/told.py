@@ -21,9 +21,9 @@ def once(evidence: Evidence) -> Iterator[Violation]:
 
 
 def everybody(evidence: Evidence) -> Iterator[Violation]:
-    """The owner of every video was told how it ended, of its last attempt."""
+    """The owner of every video was told how it ended, of its last attempt; that it was cancelled, too."""
     ends = {
-        (note["videoId"], note["type"], note["attempt"] if note["type"] != "removed" else None)
+        (note["videoId"], note["type"], note["attempt"] if note["type"] != "removed" else None, _was_cancelled(note))
         for notes in evidence.told().values()
         for note in notes
     }
@@ -31,8 +31,14 @@ def everybody(evidence: Evidence) -> Iterator[Violation]:
     for video, view in evidence.views().items():
         kind = _ENDS.get(view["status"])
         attempt = view.get("attempt") if kind != "removed" else None
-        if video in accepted and kind is not None and (video, kind, attempt) not in ends:
-            yield Violation("told.everybody", video, f"its owner was never told that it is {view['status']}")
+        cancelled = kind == "error" and _was_cancelled(view["error"])
+        if video in accepted and kind is not None and (video, kind, attempt, cancelled) not in ends:
+            how = "cancelled" if cancelled else view["status"]
+            yield Violation("told.everybody", video, f"its owner was never told that it is {how}")
+
+
+def _was_cancelled(end: Json) -> bool:
+    return end.get("code") == "CANCELLED"
 
 
 def _place(note: Json) -> tuple[int, int]:
@@ -41,8 +47,8 @@ def _place(note: Json) -> tuple[int, int]:
         return (10**9, 0)
     ranks = {"rendering": 30, "download": 50, "error": 90, "complete": 95}
     rank = ranks[note["type"]]
-    if note.get("code") == "CANCELLED":
-        rank = 99
+    if _was_cancelled(note):
+        rank = 99  # it may have crossed another end
     if note["type"] == "rendering" and note["message"] == _RUNNING:
         rank = 31  # other words say that it may be running
     return (note["attempt"], rank)

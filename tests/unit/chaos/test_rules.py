@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.checker import check
-from tests.chaos.evidence import Evidence
+from tests.chaos.evidence import Evidence, Stored
 from tests.chaos.rules import Rule, answers, callbacks, ends, objects, processes, statuses, streams, told
 from tests.unit.chaos.bad_history import (
     KEY,
@@ -32,6 +32,10 @@ from tests.unit.chaos.bad_history import (
 )
 
 CANCELLED: Json = {"code": "CANCELLED"}
+
+
+def cancelled_video() -> Stored:
+    return changed("videos", status="failed", error={"code": "CANCELLED", "origin": "user"}).stored
 
 
 def case(name: str, rule: Rule, *history: Json) -> Any:
@@ -149,6 +153,11 @@ def test_what_is_stored_is_judged(rule: Rule, evidence: Evidence) -> None:
         case("older-attempt-told", told.once, in_the_end([note(1, "error", 2), note(2, "error", 1)])),
         case("told-after-removal", told.once, in_the_end([note(1, "removed"), note(2, "error")])),
         case("end-not-told", told.everybody, asked(), in_the_end(NOTES[:2])),
+        pytest.param(
+            told.everybody,
+            Evidence([asked(), in_the_end([note(1, "error", code="WORKFLOW_FAILED")])], cancelled_video()),
+            id="cancelled-and-told-only-of-a-failure",
+        ),
         case("died", processes.alive, {"what": "died", "at": 3, "process": "media", "how": "exit 1"}),
         case("overslept", processes.alive, {"what": "overslept", "at": 3, "process": "media"}),
     ],
@@ -181,6 +190,11 @@ def test_what_was_seen_is_judged(rule: Rule, evidence: Evidence) -> None:
             frame(NOTES[0], 1),
             {**frame(NOTES[1], 2), "event": "reset"},
             frame(NOTES[2], 3),
+        ),
+        case(
+            "cancelled-as-it-came",
+            told.once,
+            in_the_end([note(1, "complete"), note(2, "error", code="CANCELLED")]),
         ),
         case("complete-after-adoption", told.once, in_the_end([note(1, "error"), note(2, "complete")])),
         pytest.param(callbacks.effective, broken("quarantined"), id="error-of-nobody-in-quarantine"),

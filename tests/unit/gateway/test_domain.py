@@ -112,7 +112,7 @@ def test_what_runs(status: str, running: bool) -> None:
         (order_of(1, Rank.FAILED), order_of(1, Rank.FAILED), True),
         (order_of(2, Rank.FAILED), order_of(1, Rank.CANCELLED), False),
         (order_of(1, Rank.CANCELLED), order_of(1, Rank.CANCELLED), True),
-        (order_of(1, Rank.CANCELLED), order_of(1, Rank.FAILED), True),  # what was cancelled had just failed
+        (order_of(1, Rank.CANCELLED), order_of(1, Rank.FAILED), False),  # what was cancelled had just failed
         (order_of(1, Rank.CANCELLED), order_of(1, Rank.READY), False),  # the file is still to be erased
         (FOREVER, order_of(3, Rank.CANCELLED), False),
         (FOREVER, FOREVER, True),

@@ -45,11 +45,11 @@ TABLE = {
     ),
     S.FAILED: (
         "late", "late", "late", "late", "late", "late", "late", "late", "late",
-        "contradiction", "repeat", "repeat", "cancelled", "late", "deleted",
+        "contradiction", "repeat", "repeat", CANCELLED, "late", "deleted",
     ),
     S.GIVEN_UP: (
         "late", "late", "late", "late", "late", "repeat", "repeat", "repeat", "late",
-        "adopted completed !", INVALID, BROKEN, "cancelled", "superseded", "deleted",
+        "adopted completed !", INVALID, BROKEN, CANCELLED, "superseded", "deleted",
     ),
     S.CANCELLED: (*["late"] * 12, "repeat", "late", "deleted"),
     S.SUPERSEDED: (*["late"] * 13, "repeat", "deleted"),
