@@ -237,7 +237,7 @@ class Videos:
             "stage": Stage.CANCELLED,
             "error": error_of(failure),
             "order": order_of(video.attempt, Rank.CANCELLED),
-            "updatedAt": utc_now(),
+            "updatedAt": event.time,
         }
         return await self._change(video, {"$set": values, "$unset": dict.fromkeys(("slot", *_PASSING), "")}, event)
 

@@ -20,10 +20,10 @@ def asked(video: Video) -> tuple[VideoEvent, ...]:
     if video.attempt == 1:
         first: VideoEvent = requested(_accepted(video), _request(video))
     elif video.restart is not None:
-        first = retried(video, video.attempt, video.restart, video.expected_seconds)
+        first = retried(video, video.attempt, video.restart, video.expected_seconds, video.requested_at)
     else:
         return ()
-    return (first, cancelled(video)) if video.stage is Stage.CANCELLED else (first,)
+    return (first, cancelled(video, video.updated_at)) if video.stage is Stage.CANCELLED else (first,)
 
 
 def requested(accepted: Accepted, request: VideoRequest) -> VideoRequested | VideoImportRequested:
@@ -40,10 +40,13 @@ def requested(accepted: Accepted, request: VideoRequest) -> VideoRequested | Vid
     return VideoRequested.model_validate({**about, **wanted, "expected_seconds": accepted.expected_seconds})
 
 
-def retried(video: Video, attempt: int, restart: Restart, expected_seconds: float | None) -> VideoRetryRequested:
-    """Return the event of another attempt, which starts at `restart`."""
+def retried(
+    video: Video, attempt: int, restart: Restart, expected_seconds: float | None, at: datetime | None
+) -> VideoRetryRequested:
+    """Return the event of another attempt, asked for at `at`, which starts at `restart`."""
     return VideoRetryRequested(
         **naming(video.video_id, video.user_id, attempt, "retry_requested"),
+        time=at or video.updated_at,
         kind=video.kind,
         restart=restart,
         request_id=video.request_id,
@@ -56,9 +59,10 @@ def retried(video: Video, attempt: int, restart: Restart, expected_seconds: floa
     )
 
 
-def cancelled(video: Video) -> VideoCancelled:
-    """Return the event of an attempt that its owner stopped."""
-    return VideoCancelled(**naming(video.video_id, video.user_id, video.attempt, "cancelled"), title=video.title)
+def cancelled(video: Video, at: datetime) -> VideoCancelled:
+    """Return the event of an attempt that its owner stopped at `at`."""
+    about = naming(video.video_id, video.user_id, video.attempt, "cancelled")
+    return VideoCancelled(**about, time=at, title=video.title)
 
 
 def unanswered(video: Video, at: datetime) -> VideoUnanswered:

@@ -77,7 +77,7 @@ class Lifecycle:
                 "stage": Stage.QUEUED,
                 "estimatedCompletion": utc_now() + expected,
             }
-            again = retried(video, video.attempt + 1, restart, expected.total_seconds())
+            again = retried(video, video.attempt + 1, restart, expected.total_seconds(), utc_now())
             try:
                 if await self._videos.retry(video, fields, slot, again):
                     return await self.find(video_id, user_id)
@@ -91,7 +91,7 @@ class Lifecycle:
             video = await self.find(video_id, user_id)
             if not video.may_come:
                 raise NotRunningError
-            if await self._videos.cancel(video, CANCELLED, cancelled(video)):
+            if await self._videos.cancel(video, CANCELLED, cancelled(video, utc_now())):
                 self._metrics.videos_ended.labels(status="failed", code=CANCELLED.code).inc()
                 return await self.find(video_id, user_id)
 

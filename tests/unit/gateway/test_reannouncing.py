@@ -6,11 +6,15 @@ from typing import Any, cast
 import pytest
 
 from services.gateway.workflow.asking import deleted
-from services.gateway.workflow.reannouncing import FAR_BEHIND, Reannouncing
-from shared.contracts.events import Event
+from services.gateway.workflow.reannouncing import FAR_BEHIND, Reannouncing, unanswered_video
+from shared.contracts.events import Event, VideoCancelled, VideoRetryRequested
+from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease
 from shared.delivery.outbox import Document, Outbox
 from shared.wiring.metrics import Metrics
+from tests.unit.gateway.view_model import news_of
+from tests.unit.gateway.view_world import World
+from tests.unit.turns import Run
 
 ASKED = deleted("ann_1", "ann", 1)
 
@@ -62,3 +66,17 @@ async def test_nothing_is_asked_while_the_answer_may_wait_to_be_heard(
     await asking.work(cast("Lease", lease))
     assert outbox.carried == asked
     assert len(lease.waits) == 1
+
+
+def test_what_is_asked_again_says_when_it_was_asked_first() -> None:
+    """By that time the timeline is sorted: a cancellation must not stand before the retry that it ended."""
+    world = World()
+    Run(world.topics.handling(news_of("failed", 1))).finish()
+    Run(world.retry()).finish()
+    Run(world.cancel()).finish()
+    world.published()
+    first = [event for event in world.asked if isinstance(event, VideoRetryRequested | VideoCancelled)]
+    while utc_now() <= first[-1].time:
+        """A millisecond has to pass."""
+    again = unanswered_video(world.video)
+    assert [(event.id, event.time) for event in again] == [(event.id, event.time) for event in first]

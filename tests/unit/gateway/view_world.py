@@ -18,6 +18,7 @@ from services.gateway.workflow.callbacks import Callbacks
 from services.gateway.workflow.lifecycle import Lifecycle, NotFailedError, NotFoundError, NotRunningError
 from services.gateway.workflow.quota import Quota
 from services.gateway.workflow.unheard import Unheard
+from shared.contracts.events import Event
 from shared.delivery.leases import Lease
 from shared.delivery.outbox import Document
 from tests.unit.collection import METRICS, Memory, Post
@@ -33,6 +34,7 @@ class World:
 
     def __init__(self) -> None:
         self.memory, self.history = Memory("slot", "key"), Memory()
+        self.asked: list[Event] = []
         self._post = Post(self.memory)
         videos = Videos(self.memory.collection, self._post, timedelta(minutes=1))
         history = History(self.history.collection)
@@ -59,8 +61,14 @@ class World:
         """Try again, and hear of that as the others do."""
         with contextlib.suppress(NotFailedError, NotFoundError):
             await self._lifecycle.retry(VIDEO, USER)
-        for event in self._post.taken():
+        for event in self.published():
             await self.topics.handling(event)
+
+    def published(self) -> list[Event]:
+        """Return what was published since the last time, and keep it in `asked`."""
+        news = self._post.taken()
+        self.asked += news
+        return news
 
     async def cancel(self) -> None:
         with contextlib.suppress(NotRunningError, NotFoundError):
