@@ -1,11 +1,13 @@
 """Plain ASGI middleware around every request: BaseHTTPMiddleware would break the news of disconnects."""
 
+import asyncio
 import json
 import time
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.wiring.cancellation import is_told_to_end
 from shared.wiring.metrics import Metrics
 from shared.wiring.tracing import enter_trace
 
@@ -102,6 +104,32 @@ class HeadAsGet:
         finally:
             if "route" in asked:
                 scope["route"] = asked["route"]  # for those around: what they count and log is by route
+
+
+class CutOff:
+    """Gives what the stop of the service cancels the answer `refuse`, unless another one has begun: that breaks off."""
+
+    def __init__(self, app: ASGIApp, refuse: ASGIApp) -> None:
+        self._app = app
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on. Returns after a cancellation, which ends the task: a raise is a crash to the server."""
+        begun = False
+
+        async def notice(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, notice)
+        except asyncio.CancelledError:
+            if scope["type"] != "http" or not is_told_to_end():
+                raise
+            log.warning("http.cut_off", begun=begun)
+            if not begun:
+                await self._refuse(scope, receive, send)
 
 
 class Observed:
