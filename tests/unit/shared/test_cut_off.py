@@ -1,4 +1,4 @@
-"""Requests that are cut off on a real connection."""
+"""Requests that are cut off on a real connection: by the stop of their service, or by their client."""
 
 import asyncio
 import contextlib
@@ -26,6 +26,7 @@ T = TypeVar("T")
 pytestmark = pytest.mark.timeout(60)
 
 HALF_A_BODY = b"POST /read HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf"
+BAD_CHUNK = b"POST /read HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\nno size\r\n"
 
 
 @contextlib.asynccontextmanager
@@ -149,4 +150,24 @@ def test_an_answer_that_had_begun_breaks_off(service: Service, caplog: pytest.Lo
     assert head.startswith("http/1.1 200 ")
     assert body == b"5\r\nbegun\r\n", "no last chunk: the client sees that there was more"
     assert service.left == ["streams"]
+    assert tracebacks(caplog) == []
+
+
+@pytest.mark.parametrize("broken", [HALF_A_BODY, BAD_CHUNK])
+def test_a_client_that_breaks_off_is_its_own_fault(
+    service: Service, caplog: pytest.LogCaptureFixture, broken: bytes
+) -> None:
+    async def break_off(host: str, port: int) -> None:
+        _, writer = await connect(host, port)
+        writer.write(broken)
+        await writer.drain()
+        writer.close()
+        await until(lambda: service.metrics.render().count(b'method="POST"'), "it is counted")
+        stop()
+
+    with capture_logs() as logs:
+        service.talk(break_off)
+    assert service.counted("POST", "unmatched", 400) == 1
+    assert [line["status"] for line in logs if line["event"] == "http.request"] == [400]
+    assert {line["log_level"] for line in logs} <= {"info", "debug"}
     assert tracebacks(caplog) == []
