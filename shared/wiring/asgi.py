@@ -1,11 +1,14 @@
 """Plain ASGI middleware around every request: BaseHTTPMiddleware would break the news of disconnects."""
 
+import asyncio
 import json
 import time
 
 import structlog
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.wiring.cancellation import is_told_to_end
 from shared.wiring.metrics import Metrics
 from shared.wiring.tracing import enter_trace
 
@@ -14,19 +17,15 @@ log = structlog.get_logger(__name__)
 _QUIET = frozenset({"/health/live", "/health/ready", "/metrics"})
 
 
-class BodyTooLargeError(Exception):
-    """The body outgrew the limit while it was read."""
-
-
 class BodyLimit:
-    """Answers 413 to bodies over `limit_bytes`, whether announced or discovered while reading."""
+    """Answers 413 to bodies over `limit_bytes`, whether announced or discovered while reading, and 400 to halves."""
 
     def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
         self._app = app
         self._limit = limit_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what is within the limit."""
+        """Pass on what is whole and within the limit."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -37,8 +36,11 @@ class BodyLimit:
         body = await self._read(receive)
         if body is None:
             await self._refuse(send)
-            return
-        await self._app(scope, _replay(body, receive), send)
+        elif body[-1]["type"] == "http.disconnect":
+            # The client is gone: this is for those around, who count and log whose fault it was.
+            await Response(status_code=400)(scope, receive, send)
+        else:
+            await self._app(scope, _replay(body, receive), send)
 
     async def _read(self, receive: Receive) -> list[Message] | None:
         """Return the body's messages, or None where there is more than the limit."""
@@ -102,6 +104,32 @@ class HeadAsGet:
         finally:
             if "route" in asked:
                 scope["route"] = asked["route"]  # for those around: what they count and log is by route
+
+
+class CutOff:
+    """Gives what the stop of the service cancels the answer `refuse`, unless another one has begun: that breaks off."""
+
+    def __init__(self, app: ASGIApp, refuse: ASGIApp) -> None:
+        self._app = app
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on. Returns after a cancellation, which ends the task: a raise is a crash to the server."""
+        begun = False
+
+        async def notice(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, notice)
+        except asyncio.CancelledError:
+            if scope["type"] != "http" or not is_told_to_end():
+                raise
+            log.warning("http.cut_off", begun=begun)
+            if not begun:
+                await self._refuse(scope, receive, send)
 
 
 class Observed:

@@ -13,9 +13,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from shared.contracts.wire import iso
-from shared.wiring.asgi import BodyLimit, HeadAsGet, Observed
+from shared.wiring.asgi import BodyLimit, CutOff, HeadAsGet, Observed
 from shared.wiring.health import Health
 from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import database_is_away
@@ -114,6 +115,7 @@ def bare_app(title: str, lifespan: Lifespan | None = None) -> FastAPI:
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
+    app.add_middleware(CutOff, refuse=_refuse_cut_off)
     return app
 
 
@@ -189,10 +191,15 @@ async def _database_error(request: Request, error: Exception) -> Response:
     return failure(unavailable("The service can't reach its database."))
 
 
-def unavailable(what: str) -> ApiError:
+async def _refuse_cut_off(scope: Scope, receive: Receive, send: Send) -> None:
+    error = unavailable("The service was stopped before this was through.", "It may have been stored all the same")
+    await failure(error)(scope, receive, send)
+
+
+def unavailable(what: str, stored: str = "Nothing was stored") -> ApiError:
     """Return the 503 that asks the caller to come back shortly."""
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    message = f"{what} Nothing was stored; try again in {RETRY_AFTER_SECONDS} seconds."
+    message = f"{what} {stored}; try again in {RETRY_AFTER_SECONDS} seconds."
     return ApiError(503, "UNAVAILABLE", message, headers=headers)
 
 

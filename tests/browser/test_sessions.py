@@ -1,15 +1,28 @@
 """Whose Studio it is: sessions that end, other tabs, and words that must not get lost or reach the next person."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 from playwright.async_api import Page, Route, expect
 
 from deploy.local.stack import LocalStack
-from tests.browser.conftest import Complaints
-from tests.browser.steps import SCRIPT, TITLE, log_in, open_studio, press, textbox, write, write_script
+from tests.browser.conftest import PATIENCE_MS, Complaints
+from tests.browser.steps import (
+    NOT_LOGGED_IN,
+    SCRIPT,
+    TITLE,
+    log_in,
+    open_studio,
+    overflow_pixels,
+    press,
+    textbox,
+    write,
+    write_script,
+)
 from tests.conftest import User
 from tests.driving import ask
 
@@ -38,6 +51,50 @@ async def slow_answer(path: str, page: Page) -> AsyncIterator[None]:
         yield
     finally:
         over.set()
+
+
+@contextmanager
+def hanging(name: str, stack: LocalStack) -> Iterator[None]:
+    """Let an engine keep its connections and answer nothing until the end of the block."""
+    pid = stack.pid(name)
+    assert pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def expect_waiting(page: Page) -> None:
+    await expect(page.get_by_role("heading", name="One moment, please.")).to_be_visible(timeout=PATIENCE_MS * 2)
+    await expect(page.locator("#login")).to_be_hidden()
+    assert await overflow_pixels(page) <= 0
+
+
+async def test_who_comes_while_the_database_hangs_is_let_in_when_it_is_back(
+    page: Page, complaints: Complaints, stack: LocalStack, user: User
+) -> None:
+    await open_studio(page, stack)
+    await log_in(page, user.email, user.password)
+    await expect(page.locator("#signal")).to_have_text("Live")
+    with hanging("gateway-db", stack):
+        await page.reload()
+        await expect_waiting(page)
+    await expect(page.locator("#signal")).to_have_text("Live", timeout=PATIENCE_MS * 2)
+    await expect(page.get_by_role("heading", name="Your videos")).to_be_visible()
+    await expect(page.locator("#waiting")).to_be_hidden()
+    assert complaints.apart_from(*NOT_LOGGED_IN, ("/api/auth/me", 503)) == []
+
+
+async def test_who_comes_while_the_gateway_cannot_be_reached_finds_what_fits_when_it_can(
+    page: Page, stack: LocalStack
+) -> None:
+    await page.route("**/api/auth/me", lambda route: route.abort())
+    await open_studio(page, stack)
+    await expect_waiting(page)
+    await page.unroute("**/api/auth/me")
+    await expect(page.locator("#login")).to_be_visible()
+    await expect(page.locator("#waiting")).to_be_hidden()
 
 
 async def test_a_session_that_ends_costs_no_words(

@@ -4,18 +4,22 @@
  * `call` resolves to the answer's `data` and rejects with `ApiError`, whose message is a plain sentence that
  * says what to do next. The session is an HttpOnly cookie, so no token passes through this page.
  */
-import { formatWait } from './format.js';
+import { formatWait, secondsToWait } from './format.js';
 
 const TIMEOUT_MS = 30_000;
 
-/** A refused or failed call. `status` is 0 when no answer came; `fields` maps field names to messages. */
+/**
+ * A refused or failed call. `status` is 0 when no answer came; `fields` maps field names to messages; `retryAfter`
+ * is in how many seconds the gateway wants to be asked again, null where it does not say.
+ */
 export class ApiError extends Error {
-  constructor(status, message, { code = '', fields = {}, serverMessage = '' } = {}) {
+  constructor(status, message, { code = '', fields = {}, serverMessage = '', retryAfter = null } = {}) {
     super(message);
     this.status = status;
     this.code = code;
     this.fields = fields;
     this.serverMessage = serverMessage;
+    this.retryAfter = retryAfter;
   }
 
   /** True when the request may have arrived although no clear answer came back. */
@@ -93,6 +97,7 @@ function refusal(response, answer) {
     code: answer?.error?.code ?? '',
     fields: answer?.error?.fields ?? {},
     serverMessage,
+    retryAfter: secondsToWait(response.headers.get('Retry-After')),
   });
 }
 

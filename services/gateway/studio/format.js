@@ -78,12 +78,18 @@ export function formatSize(bytes) {
 
 /** A Retry-After header (seconds or an HTTP date) → "in 20 seconds". */
 export function formatWait(retryAfter, now = Date.now()) {
-  if (!retryAfter) return '';
-  const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - now) / 1000;
-  if (!Number.isFinite(seconds)) return '';
+  const seconds = secondsToWait(retryAfter, now);
+  if (seconds === null) return '';
   const relative = new Intl.RelativeTimeFormat('en', { numeric: 'always' });
   if (seconds < 90) return relative.format(Math.max(1, Math.ceil(seconds)), 'second');
   return relative.format(Math.ceil(seconds / 60), 'minute');
+}
+
+/** A Retry-After header (seconds or a date) → seconds from now, null where it says nothing. */
+export function secondsToWait(retryAfter, now = Date.now()) {
+  if (!retryAfter) return null;
+  const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - now) / 1000;
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : null;
 }
 
 /** An expected end → "expected by 14:05", or that it is late. */

@@ -1,11 +1,12 @@
-/** Puts the page together: the door when nobody is logged in, the studio when somebody is. */
-import { onUnauthorized, renewSession } from './api.js';
+/** Puts the page together: the door when nobody is logged in, the studio when somebody is, a word while nobody knows. */
+import { ApiError, onUnauthorized, renewSession } from './api.js';
 import { clearForms, openForms, wireForms } from './form.js';
 import { Gallery } from './gallery.js';
 import { openLive } from './live.js';
 import { checkSession, currentUser, logOut, onOtherTab, showLogin, wireDoor } from './session.js';
 
 const TICK_MS = 10_000;
+const ASK_AGAIN_SECONDS = 3;
 const LIVE_TICKS_PER_RELOAD = 6;
 const SIGNAL_WORDS = { connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting' };
 
@@ -24,13 +25,16 @@ onOtherTab((userId) => user && user.userId !== userId && startAfresh());
 setInterval(tick, TICK_MS);
 start();
 
+// Who can't be told whether they are logged in must not be asked to log in: the page waits, and asks again.
 async function start() {
   try {
     const known = await currentUser();
     if (known) enterStudio(known);
     else showDoor('');
   } catch (error) {
-    showDoor(error.message);
+    if (!(error instanceof ApiError)) throw error;
+    show('waiting', '');
+    setTimeout(start, (error.retryAfter || ASK_AGAIN_SECONDS) * 1000);
   }
 }
 
@@ -80,6 +84,7 @@ function startAfresh() {
 
 function show(view, notice) {
   byId('door').hidden = view !== 'door';
+  byId('waiting').hidden = view !== 'waiting';
   byId('studio').hidden = view !== 'studio';
   byId('tools').hidden = view !== 'studio';
   showNotice(notice);
