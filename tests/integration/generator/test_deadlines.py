@@ -61,8 +61,8 @@ async def test_a_late_result_is_not_taken_after_a_cancellation(world: World) -> 
     await world.complete(event.video_id)
     await world.callbacks_handled(event.video_id)
     assert world.told(event.video_id) == ["WorkflowStarted", "WorkflowFailed", "WorkflowFailed"]
-    codes = [told.code for told in world.published if isinstance(told, WorkflowFailed) and told.video_id == event.video_id]
-    assert codes[1:] == ["CANCELLED"]
+    failed = [told for told in world.published if isinstance(told, WorkflowFailed) and told.video_id == event.video_id]
+    assert [told.code for told in failed[1:]] == ["CANCELLED"]
 
 
 async def test_a_late_result_can_be_discarded_by_setting(world: World) -> None:
