@@ -56,9 +56,9 @@ class Attempt(Wire):
     """One attempt, and one entry of the workflow history. `fields` are the request's own: they are never logged.
 
     `first_called_at` is when its first call began, from which its time counts, `called_at` when the last one did,
-    `run_over_at` since when the engine says that nothing runs, `stuck_since` since when nobody knows whether it runs or
-    it is beyond its first deadline, `stop_since` since when its run is to be stopped; that goes once the engine has
-    answered.
+    `calls` how many did, `run_over_at` since when the engine says that nothing runs, `stuck_since` since when nobody
+    knows whether it runs or it is beyond its first deadline, `stop_since` since when its run is to be stopped; that
+    goes once the engine has answered.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -79,6 +79,7 @@ class Attempt(Wire):
     execution_id: str | None = None
     first_called_at: UtcTime | None = None
     called_at: UtcTime | None = None
+    calls: int = 0
     run_over_at: UtcTime | None = None
     stuck_since: UtcTime | None = None
     stop_since: UtcTime | None = None

@@ -203,7 +203,7 @@ def apply(attempt: Attempt, verdict: Verdict, news: News, now: datetime) -> Atte
 
 
 def _entering(state: State, attempt: Attempt, now: datetime) -> Attempt:
-    """Return `attempt` in `state`, with the times that depend on nothing else."""
+    """Return `attempt` in `state`, with the times, and the count, that depend on nothing else."""
     stop_since = attempt.stop_since
     if state in UNWANTED and attempt.may_run:
         stop_since = now
@@ -212,6 +212,7 @@ def _entering(state: State, attempt: Attempt, now: datetime) -> Attempt:
         changed_at=now,
         first_called_at=attempt.first_called_at or (now if state is State.CALLING else None),
         called_at=now if state is State.CALLING else attempt.called_at,
+        calls=attempt.calls + (state is State.CALLING),
         stuck_since=now if state is State.UNKNOWN else None,
         stop_since=stop_since,
     )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import httpx
+import structlog
 
 from services.generator.domain import Happening, execution_id
 from shared.wiring.http_client import HttpClient
@@ -16,6 +17,16 @@ from shared.wiring.http_client import HttpClient
 MAX_ANSWER_BYTES = 64 * 1024
 BODY_SECONDS = 5.0
 LONGEST_RETRY_AFTER = timedelta(hours=1)
+
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)  # not a byte of the request
+# The first that fits counts.
+_WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    (_NOT_SENT, "no connection"),
+    ((httpx.TimeoutException, TimeoutError), "no answer in time"),
+    ((httpx.NetworkError, httpx.RemoteProtocolError), "the connection broke off"),
+)
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +72,24 @@ class N8n:
         try:
             async with asyncio.timeout(self._answer_seconds):
                 response = await self._client.send(request, stream=True)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            return Answer(Happening.REFUSED, type(error).__name__)  # not a byte of the request was sent
+        except _NOT_SENT as error:
+            return _no_answer(Happening.REFUSED, error)
         except (httpx.HTTPError, TimeoutError) as error:
-            return Answer(Happening.UNCERTAIN, type(error).__name__)
+            return _no_answer(Happening.UNCERTAIN, error)
         try:
             return await _answer(response)
         finally:
             await response.aclose()
+
+
+def _no_answer(happening: Happening, error: Exception) -> Answer:
+    log.info("dispatch.no_answer", error=repr(error))
+    return Answer(happening, in_words(error))
+
+
+def in_words(error: Exception) -> str:
+    """Return what kept an answer from coming, in words for a video's owner."""
+    return next((words for kinds, words in _WORDS if isinstance(error, kinds)), "no clear answer")
 
 
 async def _answer(response: httpx.Response) -> Answer:

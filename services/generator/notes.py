@@ -58,28 +58,30 @@ _ALREADY = {
 }
 
 
-def of_change(before: Attempt, news: News, number: int) -> tuple[WorkflowNoted, ...]:
-    """Return what is to be noted where a worker, at its claim `number`, lets `news` happen to `before`."""
+def of_change(before: Attempt, news: News, claim: int) -> tuple[WorkflowNoted, ...]:
+    """Return what is to be noted where a worker, at its so-manieth `claim`, lets `news` happen to `before`."""
     calling = before.state is State.CALLING and news.happening in _ANSWERS
     found = (_ANSWERS if calling else _ASKED).get(news.happening)
     if found is None:
         return ()
     code, level, text = found
-    details: dict[str, int | str] = {"call": number} if calling else {}
+    # None were counted by earlier releases.
+    details: dict[str, int | str] = {"call": before.calls} if calling and before.calls else {}
     if news.message:
         details["reason"] = news.message
     if news.execution_id:
         details["executionId"] = news.execution_id
-    message = text.format(number=number, reason=news.message)
-    return (noted(before, f"{code}:{number}", code, message, level, details),)
+    message = text.format(number=before.calls, reason=news.message)
+    return (noted(before, f"{code}:{claim}", code, message, level, details),)
 
 
-def of_refusal(attempt: Attempt, reason: str, number: int, wait: timedelta) -> WorkflowNoted:
-    """Return the note of call `number`, which certainly started nothing and is made again after `wait`."""
+def of_refusal(attempt: Attempt, reason: str, claim: int, wait: timedelta) -> WorkflowNoted:
+    """Return the note of the last call, which certainly started nothing and is made again after `wait`."""
     seconds = round(wait.total_seconds(), 1)
+    number = attempt.calls
     message = f"Call {number} was refused ({reason}), so nothing was started; the next one comes after {seconds:g} s."
     details: dict[str, str | float] = {"call": number, "reason": reason, "waitSeconds": seconds}
-    return noted(attempt, f"call.refused:{number}", "call.refused", message, "warning", details)
+    return noted(attempt, f"call.refused:{claim}", "call.refused", message, "warning", details)
 
 
 def of_overtaking(before: Attempt, news: News) -> tuple[WorkflowNoted, ...]:

@@ -56,6 +56,12 @@ def resumed(attempt: Attempt, number: int, times: int) -> TransferNoted:
     return _note(attempt, f"try:{number}:resumed", "transfer.resumed", message, details)
 
 
+def given_up(attempt: Attempt) -> TransferNoted:
+    """Return the note that the file of `attempt` is not fetched any more: another attempt took its place."""
+    message = "Fetching and storing the file was given up, because another attempt began."
+    return _note(attempt, "given_up", "transfer.given_up", message, _where(attempt), "warning", lasting=True)
+
+
 def probed(attempt: Attempt, metadata: VideoMetadata) -> TransferNoted:
     """Return the note of what the stored file was seen to be."""
     size = f"{metadata.width}×{metadata.height}" if metadata.width and metadata.height else None
@@ -77,11 +83,14 @@ def _note(
     message: str,
     details: Mapping[str, int | str],
     level: Level = "info",
+    *,
+    lasting: bool = False,
 ) -> TransferNoted:
     return TransferNoted(
         **naming(attempt.video_id, attempt.user_id, attempt.number, f"noted:{occurrence}"),
         code=code,
         message=message,
         level=level,
+        lasting=lasting,
         details=dict(details),
     )

@@ -6,7 +6,7 @@ the last try that ended by itself), trouble (of the last try) and failure {code,
 traceparent, createdAt, updatedAt, erasedAt.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
@@ -45,8 +45,11 @@ class Assets:
         """Return the asset's document."""
         return await self._collection.find_one({"_id": video_id})
 
-    async def begin(self, attempt: Attempt) -> bool:
-        """Note that a file is to be moved; return False where the state is already at or beyond that."""
+    async def begin(self, attempt: Attempt, given_up: Callable[[Attempt], Event]) -> bool:
+        """Note that a file is to be moved; return False where the state is already at or beyond that.
+
+        `given_up` returns the news of an older attempt whose file was being moved until now.
+        """
         state = {
             "userId": attempt.user_id,
             "title": attempt.title,
@@ -56,31 +59,30 @@ class Assets:
             "imported": attempt.imported,
             "job": new_job(TRANSFER),
         }
-        return await self._advance(
-            attempt.video_id, order_of(attempt.number, Rank.TRANSFERRING), Rank.TRANSFERRING, state, _OF_TRIES
-        )
+
+        def overtaken(known: Document) -> Event | None:
+            begun = known["state"] == Rank.TRANSFERRING and "deadlineAt" in known
+            return given_up(attempt_of(known)) if begun else None
+
+        order = order_of(attempt.number, Rank.TRANSFERRING)
+        return await self._follow(attempt.video_id, _change(Rank.TRANSFERRING, order, state, _OF_TRIES), overtaken)
 
     async def cancel(self, video_id: str, user_id: str, title: str, attempt: int, news: Event) -> bool:
         """Cancel an attempt, known or not; `news` is told only where this attempt had a transfer."""
-        order = order_of(attempt, Rank.CANCELLED)
         state = {"userId": user_id, "title": title, "attempt": attempt, "job": new_job(ERASE, since=utc_now())}
-        while True:
-            known = await self.find(video_id)
-            if known is not None and known["order"] >= order:
-                return False
-            change = _change(Rank.CANCELLED, order, state, ("key", "posterKey"))
-            if known is not None and known["attempt"] == attempt:
-                change = self._outbox.carry(change, news)
-            # What was read must still stand, or else this is decided anew.
-            if await self._upsert({"_id": video_id, "order": known["order"] if known else order}, change):
-                self._outbox.nudge(video_id)
-                return True
+
+        def stopped(known: Document) -> Event | None:
+            return news if known["attempt"] == attempt else None
+
+        order = order_of(attempt, Rank.CANCELLED)
+        return await self._follow(video_id, _change(Rank.CANCELLED, order, state, ("key", "posterKey")), stopped)
 
     async def delete(self, video_id: str, user_id: str, attempt: int) -> bool:
         """Leave a tombstone, also for an id nobody has heard of; return False where there is one already."""
         state = {"userId": user_id, "attempt": attempt, "job": new_job(ERASE, since=utc_now())}
         gone = ("title", "source", "key", "posterKey", "metadata", "erasedAt", *_OF_TRIES)
-        return await self._advance(video_id, DELETED_ORDER, Rank.DELETED, state, gone)
+        older = {"_id": video_id, "order": {"$lt": DELETED_ORDER}}
+        return await self._upsert(older, _change(Rank.DELETED, DELETED_ORDER, state, gone))
 
     async def tell(self, known: Document, news: Event) -> None:
         """Publish `news` of the state that was read, unless another has taken its place."""
@@ -88,10 +90,20 @@ class Assets:
         if (await self._collection.update_one(as_read, self._outbox.carry({}, news))).modified_count:
             self._outbox.nudge(known["_id"])
 
-    async def _advance(
-        self, video_id: str, order: int, rank: Rank, state: dict[str, Any], gone: tuple[str, ...]
-    ) -> bool:
-        return await self._upsert({"_id": video_id, "order": {"$lt": order}}, _change(rank, order, state, gone))
+    async def _follow(self, video_id: str, change: Document, ends: Callable[[Document], Event | None]) -> bool:
+        """Apply `change` and tell how that `ends` what stood there; False where the state is at or beyond it."""
+        order = change["$set"]["order"]
+        while True:
+            known = await self.find(video_id)
+            if known is not None and known["order"] >= order:
+                return False
+            news = ends(known) if known else None
+            told = self._outbox.carry(change, news) if news else change
+            # What was read must still stand, or else this is decided anew.
+            as_read = {"order": known["order"], "deadlineAt": known.get("deadlineAt")} if known else {"order": None}
+            if await self._upsert({"_id": video_id, **as_read}, told):
+                self._outbox.nudge(video_id)
+                return True
 
     async def _upsert(self, expected: Document, change: Document) -> bool:
         """Apply `change` where `expected` matches or the id is new; return False where another state stands there."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from services.media import notes
 from services.media.answers import answer_of, cancelled
 from services.media.claims import Claims
 from services.media.domain import Attempt, Source, adoptable
@@ -19,7 +20,7 @@ class Workflow:
 
     async def move(self, attempt: Attempt) -> None:
         """Have an attempt's file moved into the bucket."""
-        if await self._assets.begin(attempt):
+        if await self._assets.begin(attempt, notes.given_up):
             self._workers.wake()
             return
         if attempt.source.s3_key:

@@ -1,6 +1,7 @@
 """Tells the caller: posts callbacks, and repeats them as a well-made n8n workflow does."""
 
 import asyncio
+import contextlib
 import json
 import random
 from collections.abc import Iterator
@@ -70,8 +71,9 @@ class Callbacks:
         if self._error_url and isinstance(urls, dict):
             here = urlsplit(self._error_url)
             for purpose, url in urls.items():
-                if isinstance(url, str):
-                    urls[purpose] = urlunsplit(urlsplit(url)._replace(scheme=here.scheme, netloc=here.netloc))
+                with contextlib.suppress(ValueError):  # what is no address stays one that nobody is reached at
+                    if isinstance(url, str):
+                        urls[purpose] = urlunsplit(urlsplit(url)._replace(scheme=here.scheme, netloc=here.netloc))
 
     def _target(self, execution: Execution, purpose: Purpose) -> _Target | None:
         url = execution.callback_url(purpose)

@@ -5,7 +5,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, computed_field
+import structlog
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    computed_field,
+)
 from pydantic.alias_generators import to_camel
 
 Status = Literal["new", "running", "success", "error", "canceled"]
@@ -13,6 +22,8 @@ Status = Literal["new", "running", "success", "error", "canceled"]
 Purpose = Literal["complete", "error", "progress"]
 
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
+
+log = structlog.get_logger(__name__)
 
 
 def iso(moment: datetime) -> str:
@@ -29,7 +40,7 @@ Moment = Annotated[AwareDatetime, PlainSerializer(iso)]
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True)
 
 
 class Try(_Document):
@@ -120,12 +131,15 @@ class ExecutionStore:
     """All executions of one data folder. Ids are numbers as strings and are never given twice."""
 
     def __init__(self, data_dir: Path) -> None:
-        """Read what is there; the folder is made if it is missing and closed to other users."""
+        """Read what is there; the folder is made if it is missing and closed to other users.
+
+        What cannot be read is set aside, as `<id>.json.unreadable`: the other executions go on.
+        """
         self._folder = data_dir / "executions"
         self._folder.mkdir(parents=True, exist_ok=True, mode=_PRIVATE_FOLDER)
-        files = sorted(self._folder.glob("*.json"), key=lambda file: int(file.stem))
-        self._all = {file.stem: Execution.model_validate_json(file.read_bytes()) for file in files}
-        self._last_id = max(map(int, self._all), default=0)
+        ids = sorted({name for name in map(_id_in, self._folder.iterdir()) if name.isdecimal()}, key=int)
+        self._last_id = int(ids[-1]) if ids else 0
+        self._all = {one.id: one for one in map(self._read, ids) if one is not None}
 
     def create(self, workflow: str, body: dict[str, Any], headers: dict[str, str]) -> Execution:
         """Record a new running execution; when this returns, it is on disk."""
@@ -137,7 +151,7 @@ class ExecutionStore:
 
     def save(self, execution: Execution) -> None:
         """Write one execution to disk, replacing its file in one step."""
-        file = self._folder / f"{execution.id}.json"
+        file = self._file(execution.id)
         fresh = file.with_suffix(".new")
         fresh.touch(_PRIVATE_FILE)
         fresh.write_text(execution.model_dump_json(by_alias=True))
@@ -154,3 +168,20 @@ class ExecutionStore:
     def unsettled(self) -> list[Execution]:
         """Return the executions that have not ended, or whose caller has not heard of it yet."""
         return [one for one in self._all.values() if one.status in ("new", "running") or one.owes is not None]
+
+    def _read(self, execution_id: str) -> Execution | None:
+        file = self._file(execution_id)
+        try:
+            return Execution.model_validate_json(file.read_bytes()) if file.exists() else None
+        except (OSError, ValidationError) as problem:
+            aside = file.replace(file.with_name(f"{file.name}.unreadable"))
+            log.error("execution unreadable", kept=str(aside), error=str(problem))
+            return None
+
+    def _file(self, execution_id: str) -> Path:
+        return self._folder / f"{execution_id}.json"
+
+
+def _id_in(file: Path) -> str:
+    """Return the id that a file is named after, whatever has become of the file."""
+    return file.name.partition(".")[0]

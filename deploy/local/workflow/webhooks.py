@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,9 @@ from deploy.local.workflow.settings import WorkflowSettings
 from deploy.local.workflow.signatures import is_signed
 
 WORKFLOWS = {"create-video": "createVideo0001", "generate-video": "generateVideo001"}
+
+MOST_NESTED = 100
+"""Unlike n8n: executions are kept as JSON, of which no more than 200 levels can be read again."""
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 _LARGEST_BODY_BYTES = 16 * 1024 * 1024
@@ -90,8 +94,13 @@ class Webhooks:
             return problem(500, "request entity too large")
         try:
             parsed = json.loads(raw or b"{}")
+            too_deep = is_deeper(parsed, MOST_NESTED)
+        except RecursionError:
+            too_deep = True
         except ValueError:
             return problem(422, "Failed to parse request body")
+        if too_deep:
+            return problem(400, "The request body is nested too deeply")
         body = parsed if isinstance(parsed, dict) else {}
         signature = self._signature(request, raw)
         entry = self._log.note(path, body, request.headers.get("idempotency-key"), signature)
@@ -165,3 +174,17 @@ def refusal(fault: Refuse, path: str) -> Response:
         return PlainTextResponse("Authorization data is wrong!", 403)
     wording = {429: "Too many requests", 500: "Internal server error", 503: "Service unavailable"}
     return JSONResponse({"code": 0, "message": wording[fault.status]}, fault.status, headers=headers)
+
+
+def is_deeper(value: object, levels: int) -> bool:
+    """Return whether objects and lists are nested deeper in `value` than so many levels."""
+    level = [value]
+    for _ in range(levels):
+        level = [inner for one in level for inner in _inside(one) if isinstance(inner, dict | list)]
+    return bool(level)
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

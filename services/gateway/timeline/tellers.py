@@ -85,9 +85,16 @@ def _unanswered(event: events.VideoUnanswered) -> Entry:
 def _completion(event: events.CompletionReported) -> Entry:
     if event.status == "failed":
         return _webhook(event, "webhook.complete", _quoted("The workflow reported a failure", event.error))
+    return _webhook(event, "webhook.complete", f"The workflow reported a finished video {_where(event)}.")
+
+
+def _where(event: events.CompletionReported) -> str:
     source = place_of(event.video_url)
-    where = f" at {source}" if source else " in the storage" if event.s3_key else " without a file"
-    return _webhook(event, "webhook.complete", f"The workflow reported a finished video{where}.")
+    if source:
+        return f"at {source}"
+    if event.s3_key:
+        return "in the storage"
+    return "at an address that can't be used" if (event.video_url or "").strip() else "without a file"
 
 
 def _workflow_error(event: events.WorkflowErrorReported) -> Entry | None:

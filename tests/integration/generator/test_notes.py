@@ -58,7 +58,7 @@ async def test_each_call_is_noted_with_its_answer(world: World) -> None:
     ("answer", "code", "reason"),
     [
         (answering(403), "call.rejected", "status 403"),
-        (cut, "call.uncertain", "Error"),
+        (cut, "call.uncertain", "the connection broke off"),
         (answering(500), "call.uncertain", "status 500"),
     ],
     ids=["rejected", "cut", "500"],

@@ -6,7 +6,7 @@ import pytest
 from shared.contracts.events import TransferNoted, TransferProgressed, VideoFailed, VideoReady
 from tests.driving import eventually
 from tests.integration.media.file_server import File
-from tests.integration.media.world import World
+from tests.integration.media.world import World, new_user, slow, video_of
 from tests.media_files import padded, video
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -73,6 +73,17 @@ async def test_a_takeover_is_noted(world: World) -> None:
     await world.event(VideoReady, video_id, seconds=40)
     notes = await noted(world, video_id, "transfer.taken_over")
     assert notes[0].details["try"] == 2
+
+
+async def test_a_late_result_given_up_for_another_attempt_is_noted(world: World) -> None:
+    video_id = video_of(new_user())
+    url = world.files.serve("overtaken-notes", slow())
+    await world.complete(video_id, video_url=url, adopted=True)
+    await world.event(TransferProgressed, video_id)
+    await world.retry(video_id, 2, kind="generate", video_url=world.files.serve("overtaking-notes", File(video())))
+    await world.event(VideoReady, video_id, attempt=2)
+    notes = await noted(world, video_id, "transfer.given_up")
+    assert [(note.code, note.attempt, note.lasting) for note in notes] == [("transfer.given_up", 1, True)]
 
 
 async def test_it_says_that_it_notes(world: World) -> None:

@@ -160,6 +160,11 @@ def running_engine(data_dir: Path, **variables: str) -> Iterator[EngineProcess]:
             process.wait(timeout=10)
 
 
+def nested(levels: int) -> str:
+    """Return lists in lists, as JSON."""
+    return "[" * levels + "]" * levels
+
+
 @pytest.fixture(scope="package")
 def receiver() -> Iterator[Receiver]:
     receiver = Receiver(port=0)

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from deploy.local.workflow.signatures import signature_headers
+from deploy.local.workflow.webhooks import MOST_NESTED
 from tests.driving import eventually
-from tests.integration.workflow.conftest import SECRET, EngineProcess, Job, Post, Receiver, running_engine
+from tests.integration.workflow.conftest import SECRET, EngineProcess, Job, Post, Receiver, nested, running_engine
 
 NewJob = Callable[[EngineProcess], Job]
 
@@ -100,6 +101,31 @@ async def test_a_run_that_was_taken_up_again_and_then_killed_fails(tmp_path: Pat
         job.engine = engine
         assert (await eventually(job.ended, "the run ends"))["status"] == "error"
     assert len(job.posts("error")) == 1
+
+
+async def test_a_file_that_cannot_be_read_keeps_nothing_from_going_on(tmp_path: Path, new_job: NewJob) -> None:
+    with running_engine(tmp_path, WORKFLOW_PACE="100") as engine:
+        job = new_job(engine)
+        deepest = json.loads(nested(MOST_NESTED - 1))
+        execution_id = (await job.call(extra=deepest)).json()["executionId"]
+        engine.kill()
+    (tmp_path / "executions" / "7.json").write_text(f'{{"id": "7", "body": {{"title": {nested(210)}}}}}')
+    with running_engine(tmp_path) as engine:
+        job.engine = engine
+        run = await eventually(job.ended, "the run ends")
+        assert (run["id"], run["fields"]["extra"]) == (execution_id, deepest)
+        assert (await new_job(engine).call()).json()["executionId"] == "8"
+
+
+async def test_a_callback_address_that_is_none_keeps_nothing_from_going_on(tmp_path: Path, new_job: NewJob) -> None:
+    with running_engine(tmp_path, WORKFLOW_PACE="100") as engine:
+        job, broken = new_job(engine), new_job(engine)
+        await broken.call(callbacks={"complete": "http://[nowhere"})
+        await job.call()
+        engine.kill()
+    with running_engine(tmp_path, WORKFLOW_ERROR_URL=job.body()["callbacks"]["error"]) as engine:
+        job.engine = engine
+        assert (await eventually(job.ended, "the run ends"))["status"] == "error"
 
 
 async def test_it_stops_at_once_and_cleanly(tmp_path: Path, new_job: NewJob) -> None:

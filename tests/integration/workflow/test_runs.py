@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from deploy.local.workflow.signatures import is_signed
+from deploy.local.workflow.webhooks import MOST_NESTED
 from tests.driving import eventually
-from tests.integration.workflow.conftest import SECRET, EngineProcess, Job, Post, Receiver
+from tests.integration.workflow.conftest import SECRET, EngineProcess, Job, Post, Receiver, nested
 
 
 async def test_a_script_comes_back_as_a_video(job: Job, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -69,6 +70,13 @@ async def test_an_unknown_webhook_is_not_registered(engine: EngineProcess, metho
 async def test_what_is_not_json_is_refused(engine: EngineProcess) -> None:
     assert (await engine.http.post("/webhook/generate-video", content=b"{")).status_code == 422
     assert (await engine.http.get("/healthz")).json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("levels", [MOST_NESTED + 1, 210, 100_000])
+async def test_what_is_nested_too_deeply_is_refused(engine: EngineProcess, levels: int) -> None:
+    body = nested(levels - 1)
+    answer = await engine.http.post("/webhook/generate-video", content=f'{{"title": {body}}}')
+    assert (answer.status_code, answer.json()["message"]) == (400, "The request body is nested too deeply")
 
 
 async def test_a_call_without_a_video_fails_after_it_was_accepted(job: Job, receiver: Receiver) -> None:

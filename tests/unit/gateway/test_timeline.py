@@ -91,6 +91,24 @@ def test_an_empty_reason_is_not_quoted(empty: str) -> None:
     assert entry.message == "The workflow reported a failure."
 
 
+@pytest.mark.parametrize(
+    ("result", "where"),
+    [
+        ({"video_url": "https://files.example.com/a.mp4?token=geheim"}, "at https://files.example.com"),
+        ({"video_url": "javascript:alert(1)"}, "at an address that can't be used"),
+        ({"video_url": "http://[geheim"}, "at an address that can't be used"),
+        ({"video_url": "javascript:alert(1)", "s3_key": "videos/u/a.mp4"}, "in the storage"),
+        ({"s3_key": "videos/u/a.mp4"}, "in the storage"),
+        ({"video_url": " "}, "without a file"),
+        ({}, "without a file"),
+    ],
+)
+def test_it_says_where_the_workflow_has_the_video(result: dict[str, str], where: str) -> None:
+    entry = entry_of(CompletionReported(id="2", receipt_id="r", video_id="u_1", status="ready", **result))
+    assert entry
+    assert entry.message == f"The workflow reported a finished video {where}."
+
+
 def made(code: str, **changes: Any) -> Entry:
     fields: dict[str, Any] = {"id": code, "video_id": "u_1", "at": NOW, "service": "generator", "attempt": 1}
     return Entry(**{**fields, "code": code, "message": "It is so.", **changes})
@@ -112,7 +130,7 @@ UNREACHED = Failure(
     FailureCode.WORKFLOW_UNREACHABLE, "The rendering service was not reached in time. Try again.", True, "workflow"
 )
 CASES = [
-    (UNREACHED, refused("status 503", "ConnectError"), "(2 calls were refused, the last one with: ConnectError)"),
+    (UNREACHED, refused("status 503", "no connection"), "(2 calls were refused, the last one with: no connection)"),
     (UNREACHED, refused("status 503", attempt=2), "The rendering service was not reached in time."),
     (Failure("WORKFLOW_FAILED", "No avatar", True, "workflow"), (), "The rendering failed: No avatar."),
     (

@@ -6,10 +6,11 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
+import httpx
 import pytest
 
 from services.generator.domain import Happening
-from services.generator.n8n import Answer, Call, N8n
+from services.generator.n8n import Answer, Call, N8n, in_words
 
 ANSWER_SECONDS = 0.4
 
@@ -61,11 +62,23 @@ def free_port() -> int:
 
 async def test_nobody_listens() -> None:
     answer = await call(f"http://127.0.0.1:{free_port()}/")
-    assert answer == Answer(Happening.REFUSED, "ConnectError")
+    assert answer == Answer(Happening.REFUSED, "no connection")
 
 
 async def test_no_such_name() -> None:
-    assert (await call("http://nowhere.invalid/")).happening is Happening.REFUSED
+    assert await call("http://nowhere.invalid/") == Answer(Happening.REFUSED, "no connection")
+
+
+async def test_a_connection_that_is_closed_without_an_answer() -> None:
+    async with server(b"") as address:
+        assert await call(f"http://{address}/") == Answer(Happening.UNCERTAIN, "the connection broke off")
+
+
+def test_each_trouble_is_said_in_plain_words() -> None:
+    known = [httpx.ConnectTimeout(""), httpx.ReadTimeout(""), TimeoutError(), httpx.WriteError("")]
+    said = ["no connection", "no answer in time", "no answer in time", "the connection broke off"]
+    assert [in_words(error) for error in known] == said
+    assert in_words(httpx.TooManyRedirects("")) == "no clear answer"
 
 
 async def test_no_tls_on_the_other_side() -> None:
@@ -106,7 +119,7 @@ async def test_headers_that_drip_are_cut_off() -> None:
             writer.write(b"x-more: 1\r\n")
 
     async with serving(drip) as address:
-        assert (await call(f"http://{address}/")).happening is Happening.UNCERTAIN
+        assert await call(f"http://{address}/") == Answer(Happening.UNCERTAIN, "no answer in time")
 
 
 @pytest.mark.parametrize(
