@@ -6,9 +6,10 @@ from shared.wiring.metrics import Metrics, Series
 
 HEAD = """# Metrics
 
-What every service says at `/metrics` on its own port. Units are in the names: seconds, bytes, or a count. A histogram
-has its buckets, `_sum` and `_count`. All services have the same list: what one has nothing to do with is
-0 there. Beside these there are the usual `process_*` and `python_info`. Which of them to worry about, and when: [operations.md](operations.md#what-to-watch).
+What every service says at `/metrics` on its own port: all have the same list, and what one has nothing to do with is
+0 there. Units are in the names: seconds, bytes, or a count. A histogram has its buckets, `_sum` and `_count`. Beside
+these there are the usual `process_*` and `python_info`. Which of them to worry about, and when:
+[operations.md](operations.md#what-to-watch).
 
 | the question | the series |
 |---|---|

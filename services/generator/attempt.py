@@ -58,7 +58,7 @@ class Attempt(Wire):
     `first_called_at` is when its first call began, from which its time counts, `called_at` when the last one did,
     `calls` how many did, `run_over_at` since when the engine says that nothing runs, `stuck_since` since when nobody
     knows whether it runs or it is beyond its first deadline, `stop_since` since when its run is to be stopped; that
-    goes once the engine has answered.
+    goes once the engine has answered. `ended_by` is the report that ended it, where one did.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -83,6 +83,7 @@ class Attempt(Wire):
     run_over_at: UtcTime | None = None
     stuck_since: UtcTime | None = None
     stop_since: UtcTime | None = None
+    ended_by: str | None = None
     voice_id: str | None = None
     video_url: str | None = None
     s3_key: str | None = None

@@ -155,13 +155,13 @@ class Callbacks:
 def _news(event: Report) -> News:
     execution = execution_id(event.execution_id)
     if isinstance(event, WorkflowErrorReported):
-        return News(Happening.FAILURE, execution_id=execution, message=event.error_message)
+        return News(Happening.FAILURE, execution, message=event.error_message, report_id=event.id)
     if event.status == "failed":
-        return News(Happening.FAILURE, execution_id=execution, message=event.error)
+        return News(Happening.FAILURE, execution, message=event.error, report_id=event.id)
     video_url, s3_key = (event.video_url or "").strip() or None, (event.s3_key or "").strip() or None
     if video_url is None and s3_key is None:
-        return News(Happening.EMPTY_RESULT, execution_id=execution)
-    return News(Happening.RESULT, execution_id=execution, video_url=video_url, s3_key=s3_key)
+        return News(Happening.EMPTY_RESULT, execution, report_id=event.id)
+    return News(Happening.RESULT, execution, video_url=video_url, s3_key=s3_key, report_id=event.id)
 
 
 def _newest(event: Report) -> int | None:

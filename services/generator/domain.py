@@ -168,6 +168,11 @@ class News:
     message: str | None = None
     video_url: str | None = None
     s3_key: str | None = None
+    report_id: str | None = None
+
+    def ended(self, attempt: Attempt) -> bool:
+        """Return whether this very report ended the attempt; who said so may have died before the saying."""
+        return self.report_id is not None and self.report_id == attempt.ended_by
 
     def same_file(self, attempt: Attempt) -> bool:
         """Return whether this is the file the attempt was completed with."""
@@ -189,7 +194,7 @@ def apply(attempt: Attempt, verdict: Verdict, news: News, now: datetime) -> Atte
         return after
     after = _entering(verdict.to, after, now)
     if verdict.to not in LIVING:
-        after = after.but(completed_at=attempt.completed_at or now)
+        after = after.but(completed_at=attempt.completed_at or now, ended_by=news.report_id)
     if verdict.to is State.COMPLETED:
         adopted = verdict.outcome is Outcome.ADOPTED
         file = {"video_url": news.video_url, "s3_key": news.s3_key}

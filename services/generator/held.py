@@ -9,7 +9,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
 from services.generator.judgement import IN_EFFECT, Report, judgement, of_the_same
-from shared.contracts.events import CallbackJudged, CompletionReported, WorkflowErrorReported, read_kept
+from shared.contracts.events import CallbackJudged, CompletionReported, WorkflowErrorReported, former_ids, read_kept
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease, backoff, new_job
 from shared.delivery.outbox import EPOCH, FAR, Document
@@ -58,22 +58,25 @@ class Held:
         return judgement(event, _SAID.get(state, state))
 
     async def replace(self, event: Report) -> bool:
-        """Look no longer at what `event` replaces; return False while somebody is just looking at it."""
-        if event.replaces is None:
+        """Look no longer at what `event` was before; return False while somebody is just looking at that."""
+        former = former_ids(event.id)
+        if not former:
             return True
         closed = {"state": "replaced", "removeAt": utc_now() + SETTLED_KEPT}
-        waiting: dict[str, Any] = {"_id": event.replaces, "state": "held"}
+        waiting: dict[str, Any] = {"_id": {"$in": list(former)}, "state": "held"}
         unseen = {**waiting, "job.token": {"$exists": False}}
-        await self._collection.update_one(unseen, {"$set": closed, "$unset": {"job": ""}})
+        await self._collection.update_many(unseen, {"$set": closed, "$unset": {"job": ""}})
         return await self._collection.find_one(waiting, {"_id": 1}) is None
 
     async def had_effect(self, event: Report) -> CallbackJudged | None:
-        """Return what is to be said of `event` where what it replaces had its effect, heard of or not."""
-        before = await self._collection.find_one({"_id": event.replaces}, {"judgement": 1}) if event.replaces else None
-        if before is None or "judgement" not in before:
-            return None
-        said = read_kept(CallbackJudged, before["judgement"])
-        return of_the_same(said, event) if said.outcome in IN_EFFECT else None
+        """Return what is to be said of `event` where what it was before had its effect, heard of or not."""
+        for id_ in former_ids(event.id):
+            before = await self._collection.find_one({"_id": id_}, {"judgement": 1})
+            if before is not None and "judgement" in before:
+                said = read_kept(CallbackJudged, before["judgement"])
+                if said.outcome in IN_EFFECT:
+                    return of_the_same(said, event)
+        return None
 
     async def hold(self, event: Report) -> None:
         """Keep `event` and look at it again at once: what it is about may have become known in between."""

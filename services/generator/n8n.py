@@ -83,7 +83,7 @@ class N8n:
 
 
 def _no_answer(happening: Happening, error: Exception) -> Answer:
-    log.info("dispatch.no_answer", error=repr(error))
+    log.info("dispatch.no_answer", error=type(error).__name__)
     return Answer(happening, in_words(error))
 
 

@@ -145,8 +145,8 @@ class ExecutionStore:
         """Record a new running execution; when this returns, it is on disk."""
         self._last_id += 1
         execution = Execution(id=str(self._last_id), workflow=workflow, started_at=now(), body=body, headers=headers)
-        self._all[execution.id] = execution
         self.save(execution)
+        self._all[execution.id] = execution
         return execution
 
     def save(self, execution: Execution) -> None:
@@ -173,7 +173,7 @@ class ExecutionStore:
         file = self._file(execution_id)
         try:
             return Execution.model_validate_json(file.read_bytes()) if file.exists() else None
-        except (OSError, ValidationError) as problem:
+        except (IsADirectoryError, ValidationError) as problem:
             aside = file.replace(file.with_name(f"{file.name}.unreadable"))
             log.error("execution unreadable", kept=str(aside), error=str(problem))
             return None

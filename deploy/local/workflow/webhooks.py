@@ -95,6 +95,7 @@ class Webhooks:
         try:
             parsed = json.loads(raw or b"{}")
             too_deep = is_deeper(parsed, MOST_NESTED)
+            json.dumps(parsed, ensure_ascii=False).encode()  # half a surrogate pair is no text that could be kept
         except RecursionError:
             too_deep = True
         except ValueError:

@@ -29,18 +29,30 @@ class Entries:
         return True
 
     async def judge(self, entry_id: str, event: CallbackJudged) -> bool:
-        """Note what came of a webhook, and what it is about. Returns whether its entry is there and not settled yet."""
-        judgement = judgement_of(event.outcome)
-        values = {
-            "outcome": event.outcome,
+        """Note what came of a webhook, and of which attempt. Returns whether its entry is there and not settled yet."""
+        entry = await self._collection.find_one({"_id": entry_id, "open": True}, {"videoId": 1})
+        if entry is None:
+            return False
+        if event.video_id in (None, entry["videoId"]):
+            await self._settle(entry_id, event.outcome, event.attempt)
+        else:
+            await self._settle(entry_id, "repeat", None)  # it had counted for another video
+        return True
+
+    async def passed_on_again(self, entry_id: str) -> None:
+        """Note that an operator had a webhook judged again: what comes of it is told by another entry."""
+        await self._settle(entry_id, "replaced", None)
+
+    async def _settle(self, entry_id: str, outcome: str, attempt: int | None) -> None:
+        judgement = judgement_of(outcome)
+        values: Document = {
+            "outcome": outcome,
             "level": judgement.level,
             "weight": int(judgement.weight),
-            "open": event.outcome in UNSETTLED,
+            "open": outcome in UNSETTLED,
         }
-        about = {"videoId": event.video_id, "attempt": event.attempt}
-        known = {name: value for name, value in about.items() if value is not None}
-        changed = await self._collection.update_one({"_id": entry_id, "open": True}, {"$set": {**values, **known}})
-        return bool(changed.matched_count)
+        known = {} if attempt is None else {"attempt": attempt}
+        await self._collection.update_one({"_id": entry_id, "open": True}, {"$set": {**values, **known}})
 
     async def of_video(self, video_id: str) -> list[Entry]:
         """Return a video's entries in order of time."""

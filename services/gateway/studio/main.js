@@ -33,8 +33,12 @@ async function start() {
     else showDoor('');
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    show('waiting', '');
-    setTimeout(start, (error.retryAfter || ASK_AGAIN_SECONDS) * 1000);
+    if (error.isUncertain || error.status === 429) {
+      show('waiting', '');
+      setTimeout(start, (error.retryAfter || ASK_AGAIN_SECONDS) * 1000);
+    } else {
+      showDoor(error.message);
+    }
   }
 }
 

@@ -8,7 +8,7 @@ from services.gateway.store.timeline import Entries
 from services.gateway.store.videos import Videos
 from services.gateway.timeline.entry import Entry, Weight
 from services.gateway.timeline.tellers import entry_of, trace_of, webhook_id
-from shared.contracts.events import CallbackJudged, Event
+from shared.contracts.events import CallbackJudged, CompletionReported, Event, WorkflowErrorReported
 
 REMEMBERED = 10_000
 LOOKS_PER_LIMIT = 10
@@ -38,6 +38,8 @@ class Chronicle:
         entry = entry_of(event)
         if entry is not None and entry.video_id and entry.id not in self._heard:
             await self._keep(entry)
+            if isinstance(event, CompletionReported | WorkflowErrorReported) and event.replaces is not None:
+                await self._entries.passed_on_again(webhook_id(event.receipt_id, event.replaces))
             _remember(self._heard, entry.id)
 
     async def judged(self, event: CallbackJudged) -> None:

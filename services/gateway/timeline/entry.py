@@ -68,6 +68,7 @@ _JUDGEMENTS = {
     "contradiction": Judgement("which contradicts what was known and changed nothing", "warning", Weight.CORNER),
     "held": Judgement("which is kept until it is clear what it is about", "warning"),
     "quarantined": Judgement(_UNHEARD, "error", Weight.CORNER),
+    "replaced": Judgement("which an operator had judged again"),
     "unknown_attempt": Judgement("which is about an attempt that nobody knows", "warning"),
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 from services.gateway.domain import Rank
 from services.gateway.timeline.entry import Entry, Service, Weight
 from shared.contracts import events
-from shared.contracts.events import Event, Level
+from shared.contracts.events import Event, Level, former_ids
 from shared.contracts.plain_words import first_sentence, place_of, safe, says_something
 from shared.contracts.videos import FailureCode
 
@@ -24,14 +24,10 @@ def entry_of(event: Event) -> Entry | None:
     return teller(event) if teller else None
 
 
-AGAIN = ":again:"
-"""What parts the id of a report from the number it gets each time that a person has it passed on again."""
-
-
 def webhook_id(receipt_id: str, report_id: str | None) -> str:
     """Return the id of the entry of a webhook; each time that a person has it passed on again it gets another one."""
-    _, again, times = (report_id or "").partition(AGAIN)
-    return f"webhook:{receipt_id}{again}{times}"
+    first = next(iter(former_ids(report_id or "")), report_id or "")
+    return f"webhook:{receipt_id}{(report_id or '').removeprefix(first)}"
 
 
 def _entry(event: Any, service: Service, code: str, message: str, **more: Any) -> Entry:
@@ -111,7 +107,7 @@ def _webhook(event: Any, code: str, message: str) -> Entry:
     execution = {"executionId": safe(event.execution_id, 128)} if event.execution_id else {}
     its_id = webhook_id(event.receipt_id, event.id)
     about = {"id": its_id, "video_id": event.video_id or "", "details": execution}
-    if AGAIN in its_id:
+    if former_ids(event.id):
         message = f"An operator had this judged again: {message[0].lower()}{message[1:]}"
     return _entry(event, "gateway", code, message, **about, weight=Weight.STEP, open=True)
 

@@ -10,8 +10,7 @@ from services.gateway.outcomes import Settled, of
 from services.gateway.store.history import History
 from services.gateway.store.receipts import Receipts, passed_on
 from services.gateway.store.videos import Known, Videos
-from services.gateway.timeline.tellers import AGAIN
-from shared.contracts.events import CompletionReported, WorkflowErrorReported
+from shared.contracts.events import CompletionReported, WorkflowErrorReported, again_id
 from shared.contracts.wire import utc_now
 from shared.delivery.outbox import Document
 
@@ -132,7 +131,7 @@ class Quarantine:
         if outcome is None or outcome in of(Settled.IN_EFFECT):
             raise CallbackSettledError(outcome)
         # Judged already under its own id, it is a new event to those who keep what they could not place.
-        news = {"id": f"{event.id}{AGAIN}{receipt.get('tries', 0) + 1}", "time": utc_now(), "replaces": event.id}
+        news = {"id": again_id(event.id, receipt.get("tries", 0) + 1), "time": utc_now(), "replaces": event.id}
         if about:
             news |= {"video_id": about["videoId"], "attempt": about["attempt"]}
         again = event.model_copy(update=news)

@@ -12,7 +12,17 @@ from shared.contracts.events.assets import (
     VideoReady,
     VideoRemoved,
 )
-from shared.contracts.events.base import ENVELOPE, Event, Level, NotedEvent, VideoEvent, event_id, read_kept
+from shared.contracts.events.base import (
+    ENVELOPE,
+    Event,
+    Level,
+    NotedEvent,
+    VideoEvent,
+    again_id,
+    event_id,
+    former_ids,
+    read_kept,
+)
 from shared.contracts.events.callbacks import CompletionReported, ProgressReported, WorkflowErrorReported
 from shared.contracts.events.catalog import AvatarChanged, CatalogEvent, CatalogItemRemoved, TopicChanged, VoiceChanged
 from shared.contracts.events.notifications import NotificationCreated, NotificationPassed
@@ -104,6 +114,8 @@ __all__ = [
     "WorkflowNoted",
     "WorkflowProgressed",
     "WorkflowStarted",
+    "again_id",
     "event_id",
+    "former_ids",
     "read_kept",
 ]

@@ -81,6 +81,21 @@ class NotedEvent(VideoEvent):
     details: Details = Field(default_factory=dict, max_length=MOST_DETAILS)
 
 
+_AGAIN = ":again:"
+"""What parts the id of a report from its number, each time that a person has it passed on again."""
+
+
+def again_id(id_: str, number: int) -> str:
+    """Return the id of a report that a person has passed on again for the so-manieth time."""
+    return f"{id_}{_AGAIN}{number}"
+
+
+def former_ids(id_: str) -> tuple[str, ...]:
+    """Return what the same report was called each time before, oldest first; nothing where this is the first time."""
+    first, *numbers = id_.split(_AGAIN)
+    return tuple(_AGAIN.join((first, *numbers[:count])) for count in range(len(numbers)))
+
+
 def event_id(subject: str, attempt: int, transition: str) -> str:
     """Return the id of the one event that `transition` of this attempt causes, however often it is made."""
     return f"{subject}:{attempt}:{transition}"

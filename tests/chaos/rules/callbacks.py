@@ -39,10 +39,10 @@ def judged(evidence: Evidence) -> Iterator[Violation]:
             about = str(stored.get("videoId") or stored.get("executionId"))
             what = f"webhook {receipt} ({stored['purpose']}) ended as {outcome}"
             yield Violation("callbacks.judged", about, what)
-    attached = _attached(evidence)
+    receipts_attached = {receipt for receipt, _ in _attached(evidence)}
     for receipt, stranger in _strangers(evidence):
         outcome = receipts.get(receipt, {}).get("outcome")
-        if outcome != "quarantined" and receipt not in attached:
+        if outcome != "quarantined" and receipt not in receipts_attached:
             what = f"webhook {receipt} is about nothing of ours, and ended as {outcome}"
             yield Violation("callbacks.judged", stranger, what)
 
@@ -54,8 +54,9 @@ def effective(evidence: Evidence) -> Iterator[Violation]:
     and an operator may have ended the attempt.
     """
     attempts, attached = evidence.attempts(), _attached(evidence)
-    elsewhere = {one["_id"] for one in evidence.stored.receipts if one.get("outcome") == "quarantined"} | set(attached)
-    ended = set(attached.values())
+    quarantined = {one["_id"] for one in evidence.stored.receipts if one.get("outcome") == "quarantined"}
+    elsewhere = quarantined | {receipt for receipt, _ in attached}
+    ended = {video for _, video in attached}
     for run in evidence.stored.executions:
         delivered = {purpose for purpose, _ in _promised(run)}
         counting = {purpose for purpose, receipt in _promised(run) if purpose != "error" or receipt not in elsewhere}
@@ -83,9 +84,10 @@ def counted_once(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("callbacks.counted_once", min(attempts)[0], f"{receipt} counted for {sorted(attempts)}")
 
 
-def _attached(evidence: Evidence) -> dict[str, str]:
-    """Return the videos that operators attached webhooks to, or tried to, by the receipts' ids."""
-    return {call["receipt"]: call["video"] for call in evidence.calls("attach")}
+def _attached(evidence: Evidence) -> set[tuple[str, str]]:
+    """Return the receipts that operators attached to videos; where no answer came, they may have."""
+    calls = evidence.calls("attach")
+    return {(call["receipt"], call["video"]) for call in calls if call["status"] not in (404, 409)}
 
 
 def _accepted(evidence: Evidence) -> Iterator[tuple[str, str]]:

@@ -192,6 +192,26 @@ async def test_a_webhook_that_an_operator_attaches_has_an_entry_of_its_own_in_ea
     assert before["outcome"] == "contradiction"
 
 
+async def test_a_held_webhook_that_an_operator_attaches_is_told_of_by_the_new_entry_alone(world: World) -> None:
+    person = await world.person()
+    video_id, other = await person.ask(), await person.ask("Another")
+    answer = await world.post_webhook("video-complete", {"videoId": video_id, "status": "failed", "error": "No"})
+    receipt_id = answer.json()["data"]["receiptId"]
+    await world.publish(judged(receipt_id, "held", video_id))
+    await entries(person, video_id, "webhook.complete", outcome="held")
+    admin = world.client(headers={"Authorization": f"Bearer {admin_token(world.stack.site)}"})
+    attached = await admin.post(f"/admin/callbacks/{receipt_id}/attach", json={"videoId": other})
+    assert attached.status_code == 202, attached.text
+    (before,) = [e for e in await entries(person, video_id, "webhook.complete", outcome="replaced") if "outcome" in e]
+    assert before["message"].endswith("which an operator had judged again.")
+    (waiting,) = [e for e in await entries(person, other, "webhook.complete") if e["code"] == "webhook.complete"]
+    again = waiting["id"].removeprefix(f"webhook:{receipt_id}")
+    # It had had its effect on the first video before it was attached to the second.
+    await world.publish(judged(receipt_id, "applied", video_id).model_copy(update={"report_id": f"report{again}"}))
+    found = await entries(person, other, "webhook.complete", outcome="repeat")
+    assert [e["id"] for e in found if e["code"] == "webhook.complete"] == [waiting["id"]]
+
+
 async def test_why_it_failed_is_one_sentence(world: World) -> None:
     person = await world.person()
     video_id = await person.ask()

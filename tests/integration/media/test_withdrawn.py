@@ -29,6 +29,15 @@ async def test_a_cancelled_transfer_stops_and_leaves_nothing(world: World) -> No
     assert world.told(video_id) == ["TransferStarted", "VideoFailed"]
 
 
+async def test_a_cancel_that_crosses_a_failure_has_the_last_word(world: World) -> None:
+    """Its owner was answered that it counts, and sees a cancelled video."""
+    video_id = await world.import_from(world.files.serve("crossed", File(b"no video at all")))
+    assert (await world.event(VideoFailed, video_id)).code == "NOT_A_VIDEO"
+    world.published.clear()
+    await world.cancel(video_id)
+    assert (await world.event(VideoFailed, video_id)).code == "CANCELLED"
+
+
 async def test_a_stalled_source_does_not_hold_up_a_cancel(world: World) -> None:
     video_id = await under_way(world, "stalled", slow())
     world.files.files["stalled"].pause_seconds = 4.0

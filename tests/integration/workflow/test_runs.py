@@ -72,6 +72,14 @@ async def test_what_is_not_json_is_refused(engine: EngineProcess) -> None:
     assert (await engine.http.get("/healthz")).json() == {"status": "ok"}
 
 
+async def test_what_is_no_text_is_refused_and_leaves_no_run(engine: EngineProcess) -> None:
+    """Half a surrogate pair could not be written down."""
+    before = (await engine.http.get("/control/executions")).json()
+    answer = await engine.http.post("/webhook/generate-video", content=rb'{"title": "\ud800"}')
+    assert (answer.status_code, answer.json()["message"]) == (422, "Failed to parse request body")
+    assert (await engine.http.get("/control/executions")).json() == before
+
+
 @pytest.mark.parametrize("levels", [MOST_NESTED + 1, 210, 100_000])
 async def test_what_is_nested_too_deeply_is_refused(engine: EngineProcess, levels: int) -> None:
     body = nested(levels - 1)

@@ -115,10 +115,10 @@ def with_history(*entries: Json) -> Evidence:
     return Evidence(list(entries), good().stored)
 
 
-def attached(stored: Stored) -> Evidence:
+def attached(stored: Stored, *calls: Json) -> Evidence:
     """Return the evidence of a stranger's webhook that an operator attached to the video."""
     report = call("webhook", 1, 202, {"receiptId": "r1"}, name="stranger")
-    return Evidence([report, call("attach", 2, 202, receipt="r1")], stored)
+    return Evidence([report, call("attach", 2, 202, receipt="r1"), *calls], stored)
 
 
 def with_stored(**changes: Any) -> Evidence:

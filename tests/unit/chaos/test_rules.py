@@ -89,6 +89,11 @@ def test_a_good_history_breaks_nothing() -> None:
         pytest.param(callbacks.effective, changed("workflows", state="given_up"), id="result-without-effect"),
         pytest.param(callbacks.effective, changed("workflows", state="failed"), id="failed-after-a-result"),
         pytest.param(callbacks.effective, with_stored(workflows=[]), id="result-of-nobody"),
+        pytest.param(
+            callbacks.effective,
+            Evidence([call("attach", 2, 409, receipt="r1")], changed("workflows", state="failed").stored),
+            id="failed-after-a-result-that-an-operator-could-not-attach",
+        ),
         pytest.param(callbacks.effective, broken("applied"), id="error-without-effect"),
         pytest.param(
             callbacks.counted_once,
@@ -206,6 +211,11 @@ def test_what_was_seen_is_judged(rule: Rule, evidence: Evidence) -> None:
         pytest.param(callbacks.judged, attached(good().stored), id="stranger-attached"),
         pytest.param(
             callbacks.effective, attached(changed("workflows", state="failed").stored), id="ended-by-operators"
+        ),
+        pytest.param(
+            callbacks.effective,
+            attached(changed("workflows", state="failed").stored, call("attach", 3, 409, receipt="r1", video="ana_2")),
+            id="ended-by-one-operator-while-another-was-refused",
         ),
         case("repeated-until-answered", answers.same, asked(None), asked(), asked()),
     ],

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from services.generator.attempt import State
-from shared.contracts.events import CallbackJudged, Event, ProgressReported, VideoRequested, WorkflowErrorReported
+from shared.contracts.events import (
+    CallbackJudged,
+    Event,
+    ProgressReported,
+    VideoRequested,
+    WorkflowErrorReported,
+    again_id,
+)
+from shared.contracts.wire import utc_now
 from tests.unit.collection import METRICS
 from tests.unit.generator.attempts_world import LONG, USER, VIDEO, World
 from tests.unit.turns import Run
@@ -122,6 +130,36 @@ def test_attached_while_somebody_looks_at_it_it_waits_for_what_comes_of_that(wor
     assert world.memory.documents["ann_other:1"]["state"] == "requested"
 
 
+def test_attached_once_more_meanwhile_it_waits_for_that_look_all_the_same(world: Lossy) -> None:
+    other = REQUEST.model_copy(update={"id": "2", "video_id": "ann_other"})
+    hear(world, REPORT, other, REQUEST, BEGUN)
+    lease = world.held_memory.claim(REPORT.id)
+    assert lease is not None
+    first = attached_to("ann_other")
+    second = first.model_copy(update={"id": again_id(first.id, 2), "replaces": first.id})
+    hear(world, first, second)
+    assert world.held_memory.claim(first.id) is None
+    Run(world.look(lease)).finish()
+    look_again(world, of=second)
+    assert [told.outcome for told in world.said if told.report_id == second.id] == ["held", "applied"]
+    assert world.memory.documents["ann_other:1"]["state"] == "requested"
+
+
+def test_whoever_died_between_an_effect_and_its_note_leaves_it_to_be_said(world: Lossy) -> None:
+    hear(world, REPORT, REQUEST, BEGUN)
+    world.memory.documents[f"{VIDEO}:1"]["calledAt"] = utc_now()
+    for turns in range(1, 30):
+        if world.attempts[1].state is State.FAILED:
+            break
+        look_again(world, turns)
+    assert "job" in world.held_memory.documents[REPORT.id], "it was not noted"
+    world.lose()
+    look_again(world)
+    assert [told.outcome for told in world.said] == ["applied"]
+    hear(world, REQUEST.model_copy(update={"id": "2", "video_id": "ann_other"}), attached_to("ann_other"))
+    assert world.memory.documents["ann_other:1"]["state"] == "requested"
+
+
 def test_an_older_one_that_comes_late_closes_nothing(world: Lossy) -> None:
     """It was judged at once, so nothing of it is held that would answer its repeat."""
     first = attached_to(VIDEO)
@@ -132,7 +170,9 @@ def test_an_older_one_that_comes_late_closes_nothing(world: Lossy) -> None:
 
 
 def attached_to(video_id: str) -> WorkflowErrorReported:
-    return REPORT.model_copy(update={"id": "report:again:1", "replaces": REPORT.id, "video_id": video_id, "attempt": 1})
+    return REPORT.model_copy(
+        update={"id": again_id(REPORT.id, 1), "replaces": REPORT.id, "video_id": video_id, "attempt": 1}
+    )
 
 
 @pytest.mark.parametrize(("state", "outcome"), [("settled", "repeat"), ("quarantined", "quarantined")])
