@@ -189,7 +189,7 @@ def _routers(parts: _Parts) -> tuple[APIRouter, ...]:
     urls = _signed_urls(settings)
     quota = Quota(store.videos, settings.video_quota)
     accepting = Requests(store.videos, quota, metrics, parts.forecast)
-    lifecycle = Lifecycle(store.videos, quota, metrics, parts.forecast)
+    lifecycle = Lifecycle(store.videos, store.receipts, quota, metrics, parts.forecast)
     progress = ProgressReports(store.receipts, store.videos, StraightSender(parts.runtime.kafka.send), metrics)
     gate = WebhookAccess(settings.webhook_secrets)
     return (

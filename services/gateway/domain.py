@@ -168,6 +168,13 @@ class Video:
         return self.running or self.unanswered
 
 
+def taken_late(failure: Failure | None) -> tuple[str | None, ...]:
+    """Return the outcomes with which a completion's result is taken although the attempt had failed; None: unjudged."""
+    if failure is None or failure.code == FailureCode.CANCELLED or failure.origin == "transfer":
+        return ()
+    return ("adopted",) if failure.code in SAID else ("adopted", None)
+
+
 def restart_of(video: Video) -> Restart:
     """Return where another attempt of a failed video starts: at the stage that failed.
 

@@ -40,7 +40,9 @@ class GeneratorSettings(CatalogSettings):
     public_url: HttpUrl = Field(description="Where the workflow engine reaches the gateway.")
 
     workflow_deadline: Duration = Field(
-        default=timedelta(minutes=45), gt=timedelta(0), description="From the first call to the workflow's result."
+        default=timedelta(minutes=45),
+        gt=timedelta(0),
+        description="From the first call to the workflow's result; longer where n8n says that it still runs.",
     )
     workflow_deadline_step: Duration = Field(
         default=timedelta(minutes=15),

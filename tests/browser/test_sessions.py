@@ -66,7 +66,7 @@ def hanging(name: str, stack: LocalStack) -> Iterator[None]:
 
 
 async def expect_waiting(page: Page) -> None:
-    await expect(page.get_by_role("heading", name="One moment, please.")).to_be_visible(timeout=PATIENCE_MS * 2)
+    await expect(page.get_by_role("heading", name="One moment, please.")).to_be_visible(timeout=5_000)
     await expect(page.locator("#login")).to_be_hidden()
     assert await overflow_pixels(page) <= 0
 

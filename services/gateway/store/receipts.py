@@ -9,7 +9,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
 from services.gateway.outcomes import is_answer, replaceable_by
-from shared.contracts.events import BY_TYPE, Event, read_kept
+from shared.contracts.events import BY_TYPE, CompletionReported, Event, read_kept
 from shared.contracts.wire import utc_now
 from shared.delivery.inserting import insert_through
 from shared.delivery.leases import new_job
@@ -40,6 +40,14 @@ class Kept:
 
     at: datetime
     report: Event | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Where the file is that a workflow reported."""
+
+    url: str | None
+    key: str | None
 
 
 class ReceiptTakenError(Exception):
@@ -75,10 +83,22 @@ class Receipts:
         document = await self._collection.find_one({"_id": receipt_id}, {"receivedAt": 1, "passedOn": 1})
         return None if document is None else Kept(document["receivedAt"], passed_on(document))
 
+    async def result_of(self, video_id: str, attempt: int, outcomes: Sequence[str | None]) -> Result | None:
+        """Return the file that the newest completion of this attempt with one of these outcomes names, if any does."""
+        wanted: Document = {"videoId": video_id, "purpose": "complete", "outcome": {"$in": list(outcomes)}}
+        for document in await self._collection.find(wanted, {"passedOn": 1}).sort("receivedAt", -1).to_list():
+            report = passed_on(document)
+            if isinstance(report, CompletionReported) and (report.attempt or report.newest) == attempt:
+                url, key = (report.video_url or "").strip(), (report.s3_key or "").strip()
+                if report.status == "ready" and (url or key):
+                    return Result(url or None, key or None)
+        return None
+
     async def ensure_indexes(self) -> None:
         """Make the indexes of the listings."""
         await self._collection.create_index([("outcome", 1), ("receivedAt", -1)])
         await self._collection.create_index([("receivedAt", -1)])
+        await self._collection.create_index("videoId", sparse=True)
 
     async def judged(self, receipt_id: str, outcome: str, report_id: str | None) -> timedelta | None:
         """Note what came of a webhook, unless more was said before; once that is settled it is not passed on again.

@@ -7,6 +7,7 @@ import { checkSession, currentUser, logOut, onOtherTab, showLogin, wireDoor } fr
 
 const TICK_MS = 10_000;
 const ASK_AGAIN_SECONDS = 3;
+const SLOW_MS = 2_000;
 const LIVE_TICKS_PER_RELOAD = 6;
 const SIGNAL_WORDS = { connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting' };
 
@@ -27,6 +28,7 @@ start();
 
 // Who can't be told whether they are logged in must not be asked to log in: the page waits, and asks again.
 async function start() {
+  const slow = setTimeout(() => show('waiting', ''), SLOW_MS);
   try {
     const known = await currentUser();
     if (known) enterStudio(known);
@@ -39,6 +41,8 @@ async function start() {
     } else {
       showDoor(error.message);
     }
+  } finally {
+    clearTimeout(slow);
   }
 }
 

@@ -1,9 +1,10 @@
 """What owners do with their videos: try again, cancel, delete. Each change carries its event in the same write."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from services.gateway.domain import CANCELLED, Stage, Video, restart_of
+from services.gateway.domain import CANCELLED, Stage, Video, restart_of, taken_late
 from services.gateway.forecast import Forecast
+from services.gateway.store.receipts import Receipts, Result
 from services.gateway.store.videos import SlotTakenError, Videos
 from services.gateway.workflow.asking import cancelled, deleted, retried
 from services.gateway.workflow.quota import Quota
@@ -43,8 +44,9 @@ class File:
 class Lifecycle:
     """Changes one video of one user. All methods raise NotFoundError where it is not theirs."""
 
-    def __init__(self, videos: Videos, quota: Quota, metrics: Metrics, forecast: Forecast) -> None:
+    def __init__(self, videos: Videos, receipts: Receipts, quota: Quota, metrics: Metrics, forecast: Forecast) -> None:
         self._videos = videos
+        self._receipts = receipts
         self._quota = quota
         self._metrics = metrics
         self._forecast = forecast
@@ -70,12 +72,16 @@ class Lifecycle:
             video = await self.find(video_id, user_id)
             if video.status is not VideoStatus.FAILED:
                 raise NotFailedError
-            restart = restart_of(video)
+            late = await self._late_result(video)
+            restart = restart_of(video) if late is None else "transfer"
+            if late is not None:
+                video = replace(video, result_url=late.url, result_key=late.key)
             expected = await self._forecast.expected(video.kind, restart)
             fields = {
                 "status": VideoStatus.PROCESSING,
                 "stage": Stage.QUEUED,
                 "estimatedCompletion": utc_now() + expected,
+                **_place(late),
             }
             again = retried(video, video.attempt + 1, restart, expected.total_seconds(), utc_now())
             try:
@@ -84,6 +90,13 @@ class Lifecycle:
             except SlotTakenError:
                 misses += 1
                 slot = await self._quota.next_slot(user_id, misses)
+
+    async def _late_result(self, video: Video) -> Result | None:
+        """Return the result that came after `video` was given up: it may wait to be heard of, and is not paid twice."""
+        outcomes = taken_late(video.failure)
+        if video.stage is Stage.ADOPTING or not outcomes:
+            return None
+        return await self._receipts.result_of(video.video_id, video.attempt, outcomes)
 
     async def cancel(self, video_id: str, user_id: str) -> Video:
         """Stop what is being done. Raises NotRunningError."""
@@ -102,3 +115,9 @@ class Lifecycle:
             event = deleted(video_id, user_id, video.attempt, video.title)
             if await self._videos.delete(video, event):
                 return
+
+
+def _place(result: Result | None) -> dict[str, str]:
+    if result is None:
+        return {}
+    return {name: value for name, value in (("resultUrl", result.url), ("resultKey", result.key)) if value}

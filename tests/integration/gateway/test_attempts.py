@@ -48,6 +48,38 @@ async def test_a_retry_starts_at_the_stage_that_failed(world: World, ends: str, 
     assert event.email == "contact@example.com"
 
 
+@pytest.mark.parametrize(
+    ("code", "outcome", "restart"),
+    [
+        ("WORKFLOW_TIMEOUT", None, "transfer"),
+        ("WORKFLOW_TIMEOUT", "adopted", "transfer"),
+        ("WORKFLOW_TIMEOUT", "late", "workflow"),
+        ("WORKFLOW_FAILED", None, "workflow"),  # it would contradict that
+        ("WORKFLOW_FAILED", "adopted", "transfer"),
+    ],
+)
+async def test_a_result_that_came_a_moment_ago_is_fetched_and_not_rendered_again(
+    world: World, code: str, outcome: str | None, restart: str
+) -> None:
+    """The gateway has stored it, but has not heard yet that it is taken."""
+    person = await world.person()
+    await world.watch()
+    video_id = await person.ask()
+    await world.publish(events.workflow_failed(video_id, code=code))
+    await person.sees(video_id, status="failed")
+    link = "http://n8n.test/late.mp4"
+    answer = await world.post_webhook("video-complete", {"videoId": video_id, "status": "ready", "videoUrl": link})
+    receipt_id = answer.json()["data"]["receiptId"]
+    if outcome is not None:
+        await world.database["receipts"].update_one({"_id": receipt_id}, {"$set": {"outcome": outcome}})
+    await person.client.post(f"/api/video/retry/{video_id}")
+    event = await world.told(VideoRetryRequested, video_id=video_id)
+    assert (event.restart, event.video_url) == (restart, link if restart == "transfer" else None)
+    again = await world.database["videos"].find_one({"_id": video_id})
+    assert again is not None
+    assert again.get("resultUrl") == event.video_url, "asked again it says the same"
+
+
 async def test_a_file_of_an_earlier_attempt_is_not_fetched_for_a_later_one(world: World) -> None:
     person = await world.person()
     await world.watch()

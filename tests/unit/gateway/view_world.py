@@ -10,6 +10,7 @@ from services.gateway.forecast import Forecast
 from services.gateway.handlers import register
 from services.gateway.store import Store
 from services.gateway.store.history import History
+from services.gateway.store.receipts import Receipts
 from services.gateway.store.videos import Videos
 from services.gateway.timeline.chronicle import Chronicle
 from services.gateway.view import View
@@ -41,7 +42,7 @@ class World:
         self._unheard = Unheard(videos, history, METRICS, _asked, timedelta(days=1))
         forecast = Forecast(videos.durations, timedelta(minutes=15))
         self.view = View(videos, history, METRICS)
-        self._lifecycle = Lifecycle(videos, cast("Quota", _Quota()), METRICS, forecast)
+        self._lifecycle = Lifecycle(videos, cast("Receipts", _NoReceipts()), cast("Quota", _Quota()), METRICS, forecast)
         self.topics = TopicsIn()
         store = cast("Store", SimpleNamespace(videos=videos, catalog=None))
         silent: Any = _Silent()
@@ -92,6 +93,10 @@ async def _asked(_: Lease) -> None: ...
 class _Quota:
     def guess(self) -> int | None:
         return 1
+
+
+class _NoReceipts:
+    async def result_of(self, *_: object) -> None: ...
 
 
 class _Silent:
