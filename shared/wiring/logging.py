@@ -1,5 +1,6 @@
 """Logs: structlog, one event a line, JSON in production. Secrets and scripts never get here."""
 
+import asyncio
 import logging
 import sys
 import time
@@ -46,17 +47,18 @@ class Sparse(logging.Filter):
 
 
 class Calm(logging.Filter):
-    """Makes one line of what FastStream prints as critical with a traceback: Kafka's answer to an ack too late.
+    """Makes one line of what FastStream prints as critical with a traceback: an ack too late, a handler cut off.
 
-    The group has rebalanced, the message comes again, handlers take it twice: nothing is wrong.
+    The group has rebalanced, or the process stops: the message comes again, handlers take it twice, nothing is wrong.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let the record pass, calmer where it is about an ack."""
+        """Let the record pass, calmer where nothing is wrong."""
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, KafkaError):
+        if isinstance(error, KafkaError | asyncio.CancelledError):
+            what = "ack came too late" if isinstance(error, KafkaError) else "handler was cut off"
             record.exc_info, record.levelno, record.levelname = None, logging.WARNING, "WARNING"
-            record.msg, record.args = "ack came too late: %s", (type(error).__name__,)
+            record.msg, record.args = f"{what}: %s", (type(error).__name__,)
         return True
 
 

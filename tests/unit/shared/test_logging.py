@@ -1,11 +1,16 @@
 """Whatever is logged, a line of a log is one line that can be shown."""
 
+import asyncio
 import json
+import logging
 import subprocess
 import sys
 import unicodedata
 
 import pytest
+from aiokafka.errors import CommitFailedError
+
+from shared.wiring.logging import Calm
 
 HOSTILE = "a\x00\x1b[2J\x07\x7f\x9b\u2028\u202e\r\n{forged}"
 
@@ -52,3 +57,19 @@ def test_nobody_forges_a_line_for_people() -> None:
         assert "{forged}" in line
         assert line[:2] == "20"
     assert traceback[1].startswith("Traceback")
+
+
+@pytest.mark.parametrize("error", [CommitFailedError(), asyncio.CancelledError()])
+def test_what_comes_again_is_one_calm_line(error: BaseException) -> None:
+    record = logging.LogRecord("faststream", logging.ERROR, "", 1, "said", (), (type(error), error, None))
+    assert Calm().filter(record)
+    assert (record.levelno, record.exc_info) == (logging.WARNING, None)
+    assert record.getMessage().endswith(type(error).__name__)
+
+
+def test_what_a_handler_raises_keeps_its_traceback() -> None:
+    error = ZeroDivisionError()
+    record = logging.LogRecord("faststream", logging.ERROR, "", 1, "said", (), (type(error), error, None))
+    assert Calm().filter(record)
+    assert (record.levelno, record.getMessage()) == (logging.ERROR, "said")
+    assert record.exc_info
