@@ -168,11 +168,19 @@ class Video:
         return self.running or self.unanswered
 
 
-def taken_late(failure: Failure | None) -> tuple[str | None, ...]:
-    """Return the outcomes with which a completion's result is taken although the attempt had failed; None: unjudged."""
-    if failure is None or failure.code == FailureCode.CANCELLED or failure.origin == "transfer":
+def taken_late(video: Video) -> tuple[str | None, ...]:
+    """Return with which outcomes a completion's result is taken although `video` failed; None: with none as yet.
+
+    What the workflow itself has ended takes no result; whether it had is not known where only n8n's list said so.
+    """
+    failure = video.failure
+    if failure is None or failure.origin == "transfer" or video.kind == "import" or video.stage is Stage.ADOPTING:
         return ()
-    return ("adopted",) if failure.code in SAID else ("adopted", None)
+    if failure.code == UNANSWERED.code:
+        return () if video.result_url or video.result_key else ("applied", "adopted", None)
+    if failure.origin == "user":
+        return ()
+    return ("adopted",) if failure.code in SAID or failure.code == FailureCode.WORKFLOW_REFUSED else ("adopted", None)
 
 
 def restart_of(video: Video) -> Restart:

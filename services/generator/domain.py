@@ -194,7 +194,7 @@ def apply(attempt: Attempt, verdict: Verdict, news: News, now: datetime) -> Atte
         return after
     after = _entering(verdict.to, after, now)
     if verdict.to not in LIVING:
-        after = after.but(completed_at=attempt.completed_at or now, ended_by=news.report_id)
+        after = after.but(completed_at=attempt.completed_at or now, ended_by=news.report_id or attempt.ended_by)
     if verdict.to is State.COMPLETED:
         adopted = verdict.outcome is Outcome.ADOPTED
         file = {"video_url": news.video_url, "s3_key": news.s3_key}

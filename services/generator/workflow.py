@@ -62,7 +62,7 @@ class Lifecycle:
         verdict = judge(before.state, news.happening, self.rules.late_result)
         if verdict.outcome is Outcome.REPEAT and news.happening is Happening.RESULT and not news.same_file(before):
             verdict = Verdict(Outcome.CONTRADICTION)
-        if verdict.outcome is Outcome.REPEAT and news.ended(before):
+        if verdict.outcome in (Outcome.REPEAT, Outcome.LATE) and news.ended(before):
             verdict = Verdict(Outcome.ADOPTED if before.adopted else Outcome.APPLIED)
         return verdict, apply(before, verdict, news, utc_now())
 

@@ -84,9 +84,14 @@ class Receipts:
         return None if document is None else Kept(document["receivedAt"], passed_on(document))
 
     async def result_of(self, video_id: str, attempt: int, outcomes: Sequence[str | None]) -> Result | None:
-        """Return the file that the newest completion of this attempt with one of these outcomes names, if any does."""
+        """Return the file of the completion of this attempt that counts, of those with one of these outcomes.
+
+        That is one that was judged, else the first that came.
+        """
         wanted: Document = {"videoId": video_id, "purpose": "complete", "outcome": {"$in": list(outcomes)}}
-        for document in await self._collection.find(wanted, {"passedOn": 1}).sort("receivedAt", -1).to_list():
+        fields = {"passedOn": 1, "outcome": 1, "receivedAt": 1}
+        found = await self._collection.find(wanted, fields).to_list()
+        for document in sorted(found, key=lambda one: ("outcome" not in one, one["receivedAt"])):
             report = passed_on(document)
             if isinstance(report, CompletionReported) and (report.attempt or report.newest) == attempt:
                 url, key = (report.video_url or "").strip(), (report.s3_key or "").strip()

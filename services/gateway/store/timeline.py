@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from services.gateway.timeline.entry import UNSETTLED, Entry, Weight, judgement_of
+from services.gateway.outcomes import Settled, of
+from services.gateway.timeline.entry import REPLACED, UNSETTLED, Entry, Weight, judgement_of
 from shared.contracts.events import CallbackJudged
 from shared.delivery.outbox import Document
 
@@ -30,9 +31,11 @@ class Entries:
 
     async def judge(self, entry_id: str, event: CallbackJudged) -> bool:
         """Note what came of a webhook, and of which attempt. Returns whether its entry is there and not settled yet."""
-        entry = await self._collection.find_one({"_id": entry_id, "open": True}, {"videoId": 1})
+        entry = await self._collection.find_one({"_id": entry_id, "open": True}, {"videoId": 1, "outcome": 1})
         if entry is None:
             return False
+        if entry.get("outcome") == REPLACED and event.outcome not in of(Settled.IN_EFFECT):
+            return True
         if event.video_id in (None, entry["videoId"]):
             await self._settle(entry_id, event.outcome, event.attempt)
         else:
@@ -40,8 +43,11 @@ class Entries:
         return True
 
     async def passed_on_again(self, entry_id: str) -> None:
-        """Note that an operator had a webhook judged again: what comes of it is told by another entry."""
-        await self._settle(entry_id, "replaced", None)
+        """Note that an operator had a webhook judged again: what comes of it is told by another entry.
+
+        Unless it had its effect before: that may be heard of only now.
+        """
+        await self._settle(entry_id, REPLACED, None)
 
     async def _settle(self, entry_id: str, outcome: str, attempt: int | None) -> None:
         judgement = judgement_of(outcome)

@@ -223,7 +223,8 @@ class Videos:
         if slot is not None:
             values["slot"] = slot_of(video.user_id, slot)
         # What is rendered anew lies elsewhere: the last attempt's file must not be fetched in its place.
-        gone = ("error", *_PASSING, *RESULT) if event.restart == "workflow" else ("error", *_PASSING)
+        renewed = event.restart == "workflow" or not fields.keys().isdisjoint(RESULT)
+        gone = ("error", *_PASSING, *(name for name in RESULT if renewed and name not in fields))
         update = {"$set": values, "$unset": dict.fromkeys(gone, "")}
         try:
             return await self._change(video, update, event)

@@ -81,7 +81,8 @@ def _received(entry_id: str, event: CallbackJudged, video_id: str, kept: Kept) -
     """Return the entry of a webhook that named no video when it came."""
     told = entry_of(kept.report) if kept.report else None
     if told is not None and told.id == entry_id:
-        return replace(told, video_id=video_id, attempt=event.attempt, trace_id=told.trace_id or trace_of(event))
+        told = replace(told, trace_id=told.trace_id or trace_of(event))
+        return told if told.video_id else replace(told, video_id=video_id, attempt=event.attempt)
     return Entry(
         id=entry_id,
         video_id=video_id,

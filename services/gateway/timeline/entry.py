@@ -58,6 +58,9 @@ class Judgement:
     weight: Weight = Weight.STEP
 
 
+REPLACED = "replaced"
+"""What becomes of a webhook that an operator had judged again: no judgement of the generator's."""
+
 _UNHEARD = "which nobody could match to a video, so it was put aside"
 _JUDGEMENTS = {
     "applied": Judgement("which counted"),
@@ -68,12 +71,12 @@ _JUDGEMENTS = {
     "contradiction": Judgement("which contradicts what was known and changed nothing", "warning", Weight.CORNER),
     "held": Judgement("which is kept until it is clear what it is about", "warning"),
     "quarantined": Judgement(_UNHEARD, "error", Weight.CORNER),
-    "replaced": Judgement("which an operator had judged again"),
+    REPLACED: Judgement("which an operator had judged again"),
     "unknown_attempt": Judgement("which is about an attempt that nobody knows", "warning"),
 }
 
 
-UNSETTLED = frozenset(of(Settled.HELD, Settled.UNPLACED))
+UNSETTLED = frozenset({*of(Settled.HELD, Settled.UNPLACED), REPLACED})
 """Outcomes that another one may follow: the video becomes known, or a person says which one is meant."""
 
 

@@ -93,10 +93,8 @@ class Lifecycle:
 
     async def _late_result(self, video: Video) -> Result | None:
         """Return the result that came after `video` was given up: it may wait to be heard of, and is not paid twice."""
-        outcomes = taken_late(video.failure)
-        if video.stage is Stage.ADOPTING or not outcomes:
-            return None
-        return await self._receipts.result_of(video.video_id, video.attempt, outcomes)
+        outcomes = taken_late(video)
+        return await self._receipts.result_of(video.video_id, video.attempt, outcomes) if outcomes else None
 
     async def cancel(self, video_id: str, user_id: str) -> Video:
         """Stop what is being done. Raises NotRunningError."""

@@ -54,6 +54,7 @@ async def test_a_retry_starts_at_the_stage_that_failed(world: World, ends: str, 
         ("WORKFLOW_TIMEOUT", None, "transfer"),
         ("WORKFLOW_TIMEOUT", "adopted", "transfer"),
         ("WORKFLOW_TIMEOUT", "late", "workflow"),
+        ("WORKFLOW_REFUSED", None, "workflow"),
         ("WORKFLOW_FAILED", None, "workflow"),  # it would contradict that
         ("WORKFLOW_FAILED", "adopted", "transfer"),
     ],

@@ -178,9 +178,7 @@ async def test_a_webhook_that_an_operator_attaches_has_an_entry_of_its_own_in_ea
     receipt_id = answer.json()["data"]["receiptId"]
     await world.publish(judged(receipt_id, "contradiction", first))
     await entries(person, first, "webhook.error", outcome="contradiction")
-    admin = world.client(headers={"Authorization": f"Bearer {admin_token(world.stack.site)}"})
-    attached = await admin.post(f"/admin/callbacks/{receipt_id}/attach", json={"videoId": second})
-    assert attached.status_code == 202, attached.text
+    await attach(world, receipt_id, second)
     (waiting,) = [e for e in await entries(person, second, "webhook.error") if e["code"] == "webhook.error"]
     again = waiting["id"].removeprefix(f"webhook:{receipt_id}")
     await world.publish(judged(receipt_id, "applied", second).model_copy(update={"report_id": f"report{again}"}))
@@ -199,15 +197,15 @@ async def test_a_held_webhook_that_an_operator_attaches_is_told_of_by_the_new_en
     receipt_id = answer.json()["data"]["receiptId"]
     await world.publish(judged(receipt_id, "held", video_id))
     await entries(person, video_id, "webhook.complete", outcome="held")
-    admin = world.client(headers={"Authorization": f"Bearer {admin_token(world.stack.site)}"})
-    attached = await admin.post(f"/admin/callbacks/{receipt_id}/attach", json={"videoId": other})
-    assert attached.status_code == 202, attached.text
+    await attach(world, receipt_id, other)
     (before,) = [e for e in await entries(person, video_id, "webhook.complete", outcome="replaced") if "outcome" in e]
     assert before["message"].endswith("which an operator had judged again.")
     (waiting,) = [e for e in await entries(person, other, "webhook.complete") if e["code"] == "webhook.complete"]
     again = waiting["id"].removeprefix(f"webhook:{receipt_id}")
     # It had had its effect on the first video before it was attached to the second.
     await world.publish(judged(receipt_id, "applied", video_id).model_copy(update={"report_id": f"report{again}"}))
+    await world.publish(judged(receipt_id, "applied", video_id), judged(receipt_id, "held", video_id))
+    await entries(person, video_id, "webhook.complete", outcome="applied")
     found = await entries(person, other, "webhook.complete", outcome="repeat")
     assert [e["id"] for e in found if e["code"] == "webhook.complete"] == [waiting["id"]]
 
@@ -296,6 +294,17 @@ def judged(receipt_id: str, outcome: str, video_id: str | None) -> CallbackJudge
         video_id=video_id,
         attempt=1 if video_id else None,
     )
+
+
+async def attach(world: World, receipt_id: str, video_id: str) -> None:
+    """Attach a webhook as an operator, once the gateway has noted what became of it."""
+    admin = world.client(headers={"Authorization": f"Bearer {admin_token(world.stack.site)}"})
+
+    async def attached() -> bool:
+        answer = await admin.post(f"/admin/callbacks/{receipt_id}/attach", json={"videoId": video_id})
+        return answer.status_code == 202
+
+    await eventually(attached, f"{receipt_id} attached")
 
 
 def _noted_by_media(video_id: str) -> Json:

@@ -9,6 +9,7 @@ from shared.contracts.events import (
     CallbackJudged,
     Event,
     ProgressReported,
+    VideoCancelled,
     VideoRequested,
     WorkflowErrorReported,
     again_id,
@@ -154,6 +155,7 @@ def test_whoever_died_between_an_effect_and_its_note_leaves_it_to_be_said(world:
         look_again(world, turns)
     assert "job" in world.held_memory.documents[REPORT.id], "it was not noted"
     world.lose()
+    hear(world, VideoCancelled(id="c", video_id=VIDEO, user_id=USER, attempt=1, title="Rates"))
     look_again(world)
     assert [told.outcome for told in world.said] == ["applied"]
     hear(world, REQUEST.model_copy(update={"id": "2", "video_id": "ann_other"}), attached_to("ann_other"))
