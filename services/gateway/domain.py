@@ -69,8 +69,11 @@ def is_running(status: str) -> bool:
 
 
 def told_enough(order: int, told: int) -> bool:
-    """Return whether a view at `order` has come to its end, and its owner was `told` (an order, too) so."""
-    return (order >= FOREVER or order % 1000 >= Rank.FAILED) and told >= order
+    """Return whether a view at `order` has come to its end, and its owner was `told` (an order, too) so.
+
+    Where the owner was told of more, the view itself has not heard of the end.
+    """
+    return (order >= FOREVER or order % 1000 >= Rank.FAILED) and told == order
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,10 @@
 A consumer can fall silent while its connections and heartbeats look well: after an outage of the whole cluster, or
 where a member of the group has partitions and does not read them. What tells is that messages
 wait and the group does not move on.
+
+A broker that has forgotten its topics (one in memory, killed; one restored from an old copy) may still be told how far
+the old ones had been handled, by a client that had not noticed. Some answer a read beyond the end with nothing, for as
+long as it is beyond: there reading begins anew.
 """
 
 import asyncio
@@ -14,6 +18,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
@@ -29,6 +34,8 @@ POSITION_SECONDS = 1.0
 MOST_DOUBLINGS = 5
 UNKNOWN_AFTER_SECONDS = 3 * LOOK_SECONDS
 MOST_LOOKS = 1000
+
+log = structlog.get_logger(__name__)
 
 
 class Seen(NamedTuple):
@@ -66,6 +73,7 @@ class Backlog:
         self._renewals = 0
         self._standstill = Standstill(patience, clock)
         self._caught_up: Offsets = {}
+        self._handled_before: Offsets = {}
         self._looks: deque[tuple[float, Offsets]] = deque(maxlen=MOST_LOOKS)
         self._looked_at = self._all_heard_until = clock()
 
@@ -74,6 +82,7 @@ class Backlog:
         seen = await self.measure()
         if seen is None:
             return set()
+        await self._begin_anew(self._beyond(seen))
         waiting = {
             partition: handled
             for partition, handled in seen.handled.items()
@@ -83,6 +92,21 @@ class Backlog:
         if not waiting and self._renewals:
             self._be_patient(renewals=0)
         return {partition.topic for partition, done in waiting.items() if self._standstill.stands(partition, done)}
+
+    def _beyond(self, seen: Seen) -> set[TopicPartition]:
+        """Return the partitions that end now before what had been handled of them at the last look."""
+        beyond = {one for one, done in self._handled_before.items() if done > seen.ends.get(one, done)}
+        self._handled_before = seen.handled
+        return beyond
+
+    async def _begin_anew(self, partitions: Collection[TopicPartition]) -> None:
+        for consumer in filter(None, (one.consumer for one in readers(self._consumers))):
+            own = sorted(consumer.assignment() & set(partitions))
+            if own:
+                log.warning("kafka.handled_beyond_the_end", partitions=[f"{one.topic}/{one.partition}" for one in own])
+                with contextlib.suppress(TimeoutError, KafkaError):  # the next look tries again
+                    async with asyncio.timeout(POSITION_SECONDS):
+                        await consumer.seek_to_beginning(*own)
 
     async def measure(self) -> Seen | None:
         """Measure what waits, whether or not anybody is to take it; None where the brokers do not say."""
@@ -118,7 +142,7 @@ class Backlog:
         first_waiting = min(waiting_since.values(), default=math.inf)
         while self._looks and self._looks[0][0] < first_waiting:
             self._all_heard_until, _ = self._looks.popleft()
-        self._caught_up = {partition: end for partition, end in seen.ends.items() if reached[partition] >= end}
+        self._caught_up = {partition: end for partition, end in seen.ends.items() if reached[partition] == end}
         for topic in {partition.topic for partition in seen.ends}:
             lag = sum(seen.ends[partition] - done for partition, done in reached.items() if partition.topic == topic)
             self._metrics.consumer_lag.labels(topic=topic).set(lag)

@@ -43,11 +43,10 @@ class Reading:
         await self._engine.aclose()
 
     async def everything(self) -> Stored:
-        """Return all there is. Raises PyMongoError, MinioException, httpx.HTTPError where a store is away."""
+        """Return all but `webhooks`. Raises PyMongoError, MinioException, httpx.HTTPError where a store is away."""
         return Stored(
             videos=await self._documents("gateway", "videos", fields=0),
             receipts=await self._documents("gateway", "receipts", body=0, passedOn=0),
-            webhooks=await self._documents("gateway", "timeline", {"code": {"$in": WEBHOOKS}}, message=0),
             workflows=await self._documents("generator", "workflows", fields=0),
             held=await self._documents("generator", "held", event=0),
             assets=await self._documents("media", "assets"),
@@ -59,8 +58,13 @@ class Reading:
             calls=(await self._control("calls"))["calls"],
         )
 
-    async def _documents(self, service: str, collection: str, which: Json | None = None, **without: int) -> list[Json]:
-        return await self._clients[service][service][collection].find(which or {}, without or None).to_list()
+    async def webhooks(self) -> list[Json]:
+        """Return the timelines' entries of results and errors, which are too many to be read all the time."""
+        timeline = self._clients["gateway"]["gateway"]["timeline"]
+        return await timeline.find({"code": {"$in": WEBHOOKS}}, {"message": 0}).to_list()
+
+    async def _documents(self, service: str, collection: str, **without: int) -> list[Json]:
+        return await self._clients[service][service][collection].find({}, without or None).to_list()
 
     async def _control(self, what: str) -> Json:
         answer = (await self._engine.get(f"/control/{what}")).raise_for_status()

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +155,7 @@ class _Run:
         self._display.say(
             f"quiet after {took:.0f} s" if not busy else f"not quiet after {took:.0f} s: {len(busy)} open"
         )
-        stored.write(folder / STORED)
+        replace(stored, webhooks=await self._reading.webhooks()).write(folder / STORED)
         for user in users:
             async with asyncio.timeout(_ANSWERED_SECONDS):
                 await user.look_at_all()

@@ -182,6 +182,12 @@ class Videos:
         values = {**fields, "stage": Stage.ADOPTING, "updatedAt": utc_now(), **self._waiting()}
         return bool((await self._collection.update_one(failed, {"$set": values})).modified_count)
 
+    async def adopted(self, video_id: str, attempt: int) -> None:
+        """Ask about a failed video whose late result is said to be taken: the news itself may be lost."""
+        unheard = {"_id": video_id, "order": order_of(attempt, Rank.FAILED), "error.origin": "workflow"}
+        values = {"stage": Stage.ADOPTING, "updatedAt": utc_now(), **self._waiting()}
+        await self._collection.update_one({**unheard, "stage": Stage.FAILED}, {"$set": values})
+
     async def adoption_failed(self, video_id: str, attempt: int, failure: Failure) -> bool:
         """Show why the late result could not be had after all, also where nothing was heard of that result yet."""
         adopting = {"_id": video_id, "order": order_of(attempt, Rank.FAILED), "error.origin": "workflow"}

@@ -84,6 +84,8 @@ class Callbacks:
 
     async def judged(self, event: CallbackJudged) -> None:
         """Note what the generator says came of a webhook."""
+        if event.outcome == "adopted" and event.video_id is not None and event.attempt is not None:
+            await self._videos.adopted(event.video_id, event.attempt)
         waited = await self._receipts.judged(event.receipt_id, event.outcome, event.report_id)
         if waited is not None:
             self._metrics.callback_seconds.labels(purpose=event.purpose).observe(max(0.0, waited.total_seconds()))

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from services.gateway.store.videos import Videos
-from shared.contracts.events import VideoRetryRequested
+from shared.contracts.events import CallbackJudged, VideoRetryRequested
 from shared.delivery.outbox import Outbox
 from tests.driving import eventually
 from tests.integration.gateway import events
@@ -46,6 +46,23 @@ async def test_a_retry_starts_at_the_stage_that_failed(world: World, ends: str, 
     assert (event.restart, event.attempt, event.video_url) == (restart, 2, link)
     assert event.fields is not None
     assert event.email == "contact@example.com"
+
+
+async def test_a_late_result_that_is_said_to_be_taken_is_asked_about_until_it_is_heard_of(world: World) -> None:
+    """A broker may have lost the news itself; its owner was told of the failure, after which nothing is asked."""
+    person = await world.person()
+    video_id = await person.ask()
+    await world.publish(events.workflow_failed(video_id, code="WORKFLOW_TIMEOUT"))
+    await person.sees(video_id, status="failed")
+    about = {"receiptId": "r", "purpose": "complete", "videoId": video_id, "attempt": 1}
+    await world.publish(CallbackJudged.model_validate({**about, "id": "j", "outcome": "adopted"}))
+    await person.sees(video_id, stage="adopting", status="failed")
+    assert "job" in (await world.database["videos"].find_one({"_id": video_id}) or {})
+    await world.publish(events.video_failed(video_id))
+    await person.sees(video_id, stage="failed")
+    again = CallbackJudged.model_validate({**about, "id": "j2", "outcome": "adopted"})
+    await world.publish(again, events.video_failed(video_id, code="NOT_A_VIDEO"))
+    assert (await person.sees(video_id, status="failed"))["stage"] == "failed"
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,23 @@ async def test_a_consumer_that_fell_silent_is_made_anew(
     assert value(runtime, "consumers_renewed_total", topic) == 1
 
 
+async def test_what_a_broker_forgot_is_not_waited_for(new_runtime: NewRuntime, topic: Topic) -> None:
+    """It was told how far a topic had been handled before it made it anew, and answers reads beyond with nothing."""
+    runtime, listener = new_runtime(kafka_standstill=PATIENCE), Listener()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    async with running(runtime):
+        await until(lambda: consumer_of(runtime, topic).assignment(), "it is in its group")
+        await topic.put(created(1))
+        await until(lambda: listener.seen == [1])
+        consumer = consumer_of(runtime, topic)
+        (partition,) = consumer.assignment()
+        consumer.seek(partition, 1000)
+        await consumer.commit({partition: 1000})
+        await topic.put(created(2))
+        await until(lambda: listener.seen[-1] == 2, "it reads on", within_seconds=20)
+        await until(lambda: value(runtime, "consumer_lag", topic) == 0)
+
+
 async def test_what_waits_is_measured_however_long_the_fetches_wait(new_runtime: NewRuntime, topic: Topic) -> None:
     """Asked over a consumer's own connection, brokers answer after its fetch: too late where there are many topics."""
     runtime, may_go_on = new_runtime(kafka_fetch_wait=timedelta(seconds=8)), asyncio.Event()

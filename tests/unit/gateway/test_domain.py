@@ -110,6 +110,7 @@ def test_what_runs(status: str, running: bool) -> None:
         (order_of(1, Rank.READY), order_of(1, Rank.FAILED), False),  # adopted: the owner knows of the failure only
         (order_of(1, Rank.READY), order_of(1, Rank.READY), True),
         (order_of(1, Rank.FAILED), order_of(1, Rank.FAILED), True),
+        (order_of(1, Rank.FAILED), order_of(1, Rank.READY), False),  # adopted, of which the view has not heard
         (order_of(2, Rank.FAILED), order_of(1, Rank.CANCELLED), False),
         (order_of(1, Rank.CANCELLED), order_of(1, Rank.CANCELLED), True),
         (order_of(1, Rank.CANCELLED), order_of(1, Rank.FAILED), False),  # what was cancelled had just failed
