@@ -98,6 +98,32 @@ async def test_a_result_that_came_a_moment_ago_is_fetched_and_not_rendered_again
     assert again.get("resultUrl") == event.video_url, "asked again it says the same"
 
 
+@pytest.mark.parametrize(
+    ("place", "outcome", "restart"),
+    [
+        ({"videoUrl": "http://n8n.test/late.mp4"}, None, "transfer"),
+        ({"videoUrl": "http://n8n.test/late.mp4"}, "late", "transfer"),
+        ({"s3Key": "videos/ann/late.mp4"}, None, "transfer"),
+        ({"s3Key": "videos/ann/late.mp4"}, "late", "workflow"),  # nobody took it, so it is erased
+    ],
+)
+async def test_a_result_that_crossed_a_cancellation_is_fetched_and_not_rendered_again(
+    world: World, place: dict[str, str], outcome: str | None, restart: str
+) -> None:
+    person = await world.person()
+    await world.watch()
+    video_id = await person.ask()
+    answer = await world.post_webhook("video-complete", {"videoId": video_id, "status": "ready", **place})
+    await person.client.post(f"/api/video/cancel/{video_id}")
+    if outcome is not None:
+        receipt_id = answer.json()["data"]["receiptId"]
+        await world.database["receipts"].update_one({"_id": receipt_id}, {"$set": {"outcome": outcome}})
+    await person.client.post(f"/api/video/retry/{video_id}")
+    event = await world.told(VideoRetryRequested, video_id=video_id)
+    wanted = place if restart == "transfer" else {}
+    assert (event.restart, event.video_url, event.s3_key) == (restart, wanted.get("videoUrl"), wanted.get("s3Key"))
+
+
 async def test_a_file_of_an_earlier_attempt_is_not_fetched_for_a_later_one(world: World) -> None:
     person = await world.person()
     await world.watch()
