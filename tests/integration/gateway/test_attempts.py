@@ -104,6 +104,7 @@ async def test_a_result_that_came_a_moment_ago_is_fetched_and_not_rendered_again
         ({"videoUrl": "http://n8n.test/late.mp4"}, None, "transfer"),
         ({"videoUrl": "http://n8n.test/late.mp4"}, "late", "transfer"),
         ({"s3Key": "videos/ann/late.mp4"}, None, "transfer"),
+        ({"s3Key": "videos/ann/late.mp4"}, "applied", "transfer"),
         ({"s3Key": "videos/ann/late.mp4"}, "late", "workflow"),  # nobody took it, so it is erased
     ],
 )
