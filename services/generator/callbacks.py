@@ -112,7 +112,7 @@ class Callbacks:
         if note is not None:
             await self._attempts.note(after, note)
         await self._learned(news)
-        return await self._tell(event, verdict.outcome, after)
+        return await self._tell(event, verdict.outcome, after, again=verdict.again)
 
     async def _discard_for_deleted(self, video: Video, number: int | None, news: News) -> None:
         if news.s3_key is None:
@@ -142,11 +142,12 @@ class Callbacks:
             await self._held.look_at(news.execution_id)
 
     async def _tell(
-        self, event: Report | ProgressReported, outcome: str, attempt: Attempt | None = None
+        self, event: Report | ProgressReported, outcome: str, attempt: Attempt | None = None, *, again: bool = False
     ) -> CallbackJudged:
         """Count what came of a callback, and say so: until then it is passed on again and again."""
         judged = judgement(event, outcome, attempt)
-        self._metrics.callbacks.labels(purpose=judged.purpose, outcome=outcome).inc()
+        counted = Outcome.REPEAT if again else outcome
+        self._metrics.callbacks.labels(purpose=judged.purpose, outcome=counted).inc()
         if judged.receipt_id:
             await self._send(judged)
         return judged

@@ -50,12 +50,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What follows: the next state (None: stay), why it failed if it did, and whether others are told."""
+    """What follows: the next state (None: stay), why it failed if it did, and whether others are told.
+
+    `again` says that this outcome came of it before: it is only said once more.
+    """
 
     outcome: Outcome
     to: State | None = None
     code: FailureCode | None = None
     told: bool = False
+    again: bool = False
 
 
 def _to(state: State, code: FailureCode | None = None, *, told: bool = True) -> Verdict:

@@ -63,7 +63,7 @@ class Lifecycle:
         if verdict.outcome is Outcome.REPEAT and news.happening is Happening.RESULT and not news.same_file(before):
             verdict = Verdict(Outcome.CONTRADICTION)
         if verdict.outcome in (Outcome.REPEAT, Outcome.LATE) and news.ended(before):
-            verdict = Verdict(Outcome.ADOPTED if before.adopted else Outcome.APPLIED)
+            verdict = Verdict(Outcome.ADOPTED if before.adopted else Outcome.APPLIED, again=True)
         return verdict, apply(before, verdict, news, utc_now())
 
 

@@ -7,6 +7,7 @@ import pytest
 from services.generator.attempt import State
 from shared.contracts.events import (
     CallbackJudged,
+    CompletionReported,
     Event,
     ProgressReported,
     VideoCancelled,
@@ -197,5 +198,13 @@ def test_what_is_told_again_is_not_counted_again(world: Lossy) -> None:
     assert (counted("held"), counted("quarantined")) == (before[0] + 1, before[1] + 1)
 
 
-def counted(outcome: str) -> float:
-    return float(METRICS.callbacks.labels(purpose="error", outcome=outcome)._value.get())
+def test_that_it_counted_is_said_again_and_counted_once(world: Lossy) -> None:
+    report = CompletionReported(id="c", receipt_id=str(REPORT.receipt_id), video_id=VIDEO, attempt=1, status="failed")
+    before = counted("applied", "complete")
+    hear(world, REQUEST, BEGUN, report, report)
+    assert [told.outcome for told in world.said] == ["applied", "applied"]
+    assert counted("applied", "complete") == before + 1
+
+
+def counted(outcome: str, purpose: str = "error") -> float:
+    return float(METRICS.callbacks.labels(purpose=purpose, outcome=outcome)._value.get())
