@@ -94,10 +94,12 @@ class Backlog:
         return {partition.topic for partition, done in waiting.items() if self._standstill.stands(partition, done)}
 
     def _beyond(self, seen: Seen) -> set[TopicPartition]:
-        """Return the partitions that end now before what had been handled of them at the last look."""
-        beyond = {one for one, done in self._handled_before.items() if done > seen.ends.get(one, done)}
-        self._handled_before = seen.handled
-        return beyond
+        """Return the partitions that end before what is handled of them, at this look and at the last one.
+
+        Once may be a message that came, and was handled, between the two questions.
+        """
+        before, self._handled_before = self._handled_before, seen.handled
+        return {one for one, done in seen.handled.items() if min(done, before.get(one, 0)) > seen.ends[one]}
 
     async def _begin_anew(self, partitions: Collection[TopicPartition]) -> None:
         for consumer in filter(None, (one.consumer for one in readers(self._consumers))):

@@ -116,13 +116,17 @@ def make_plan(seed: int, seconds: float, *, fillable: bool = False, freezable: t
     `fillable` says that the storage lies on a small disk that can be filled; `freezable` names the engines that are
     frozen now and then, as services are.
     """
-    # Streams of their own, so that a change to one part leaves the others as they were.
-    asks = tuple(_asks(_Draw(random.Random(f"{seed}/asks")), seed, seconds))  # noqa: S311 - repeatable, not secret
-    wishes = tuple(sorted(_wishes(_Draw(random.Random(f"{seed}/wishes")), asks, seconds), key=lambda one: one.at))  # noqa: S311
-    reports = tuple(_reports(_Draw(random.Random(f"{seed}/reports")), seed, seconds))  # noqa: S311
-    harms = _disruptions(_Draw(random.Random(f"{seed}/disruptions"), fillable, freezable), seconds)  # noqa: S311
-    attachments = tuple(_attachments(_Draw(random.Random(f"{seed}/attachments")), seconds))  # noqa: S311
+    asks = tuple(_asks(_draw(seed, "asks"), seed, seconds))
+    wishes = tuple(sorted(_wishes(_draw(seed, "wishes"), asks, seconds), key=lambda one: one.at))
+    reports = tuple(_reports(_draw(seed, "reports"), seed, seconds))
+    harms = _disruptions(replace(_draw(seed, "disruptions"), fillable=fillable, freezable=freezable), seconds)
+    attachments = tuple(_attachments(_draw(seed, "attachments"), seconds))
     return Plan(seed, seconds, asks, wishes, reports, tuple(sorted(harms, key=lambda one: one.at)), attachments)
+
+
+def _draw(seed: int, what: str) -> _Draw:
+    """Return a stream of its own for each part, so that a change to one leaves the others as they were."""
+    return _Draw(random.Random(f"{seed}/{what}"))  # noqa: S311 - repeatable, not secret
 
 
 def on_brokers(plan: Plan, brokers: Sequence[str]) -> Plan:
