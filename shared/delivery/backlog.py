@@ -73,7 +73,6 @@ class Backlog:
         self._renewals = 0
         self._standstill = Standstill(patience, clock)
         self._caught_up: Offsets = {}
-        self._handled_before: Offsets = {}
         self._looks: deque[tuple[float, Offsets]] = deque(maxlen=MOST_LOOKS)
         self._looked_at = self._all_heard_until = clock()
 
@@ -82,7 +81,7 @@ class Backlog:
         seen = await self.measure()
         if seen is None:
             return set()
-        await self._begin_anew(self._beyond(seen))
+        await self._begin_anew()
         waiting = {
             partition: handled
             for partition, handled in seen.handled.items()
@@ -93,22 +92,16 @@ class Backlog:
             self._be_patient(renewals=0)
         return {partition.topic for partition, done in waiting.items() if self._standstill.stands(partition, done)}
 
-    def _beyond(self, seen: Seen) -> set[TopicPartition]:
-        """Return the partitions that end before what is handled of them, at this look and at the last one.
-
-        Once may be a message that came, and was handled, between the two questions.
-        """
-        before, self._handled_before = self._handled_before, seen.handled
-        return {one for one, done in seen.handled.items() if min(done, before.get(one, 0)) > seen.ends[one]}
-
-    async def _begin_anew(self, partitions: Collection[TopicPartition]) -> None:
+    async def _begin_anew(self) -> None:
+        """Read from the beginning what is read beyond the end; the next look tries again where that fails."""
         for consumer in filter(None, (one.consumer for one in readers(self._consumers))):
-            own = sorted(consumer.assignment() & set(partitions))
-            if own:
-                log.warning("kafka.handled_beyond_the_end", partitions=[f"{one.topic}/{one.partition}" for one in own])
-                with contextlib.suppress(TimeoutError, KafkaError):  # the next look tries again
-                    async with asyncio.timeout(POSITION_SECONDS):
-                        await consumer.seek_to_beginning(*own)
+            with contextlib.suppress(TimeoutError, KafkaError):
+                async with asyncio.timeout(POSITION_SECONDS):
+                    beyond = await _beyond_the_end(consumer)
+                    if beyond:
+                        told = [f"{one.topic}/{one.partition}" for one in beyond]
+                        log.warning("kafka.read_beyond_the_end", partitions=told)
+                        await consumer.seek_to_beginning(*beyond)
 
     async def measure(self) -> Seen | None:
         """Measure what waits, whether or not anybody is to take it; None where the brokers do not say."""
@@ -146,7 +139,8 @@ class Backlog:
             self._all_heard_until, _ = self._looks.popleft()
         self._caught_up = {partition: end for partition, end in seen.ends.items() if reached[partition] == end}
         for topic in {partition.topic for partition in seen.ends}:
-            lag = sum(seen.ends[partition] - done for partition, done in reached.items() if partition.topic == topic)
+            waiting = [end - reached[partition] for partition, end in seen.ends.items() if partition.topic == topic]
+            lag = sum(max(0, one) for one in waiting)
             self._metrics.consumer_lag.labels(topic=topic).set(lag)
             self._metrics.unhandled_seconds.labels(topic=topic).set(began - waiting_since.get(topic, began))
 
@@ -185,6 +179,16 @@ def readers(broker: KafkaBroker) -> list[LogicSubscriber[Any]]:
 def topics_of(subscribers: Iterable[LogicSubscriber[Any]]) -> set[str]:
     """Return the topics that they read."""
     return {topic for subscriber in subscribers for topic in subscriber.topic_names_for_subscribe}
+
+
+async def _beyond_the_end(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+    """Return what it reads beyond the end that its own last read was told of.
+
+    Asked for where a topic ends, an embedded broker names the record that it wrote last, which with two writers at once
+    may not be the one with the highest offset.
+    """
+    ends = {one: consumer.highwater(one) for one in sorted(consumer.assignment())}
+    return [one for one, end in ends.items() if end is not None and await consumer.position(one) > end]
 
 
 async def _handled_by(

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer
 from pymongo.errors import AutoReconnect
 
 from shared.contracts.events import NotificationCreated
+from shared.delivery.offsets import Brokers, Offsets
 from shared.wiring import consumers, health, kafka, mongo
 from shared.wiring.runtime import Runtime
 from tests.integration.shared.conftest import NewRuntime
@@ -76,6 +77,30 @@ async def test_what_a_broker_forgot_is_not_waited_for(new_runtime: NewRuntime, t
         await topic.put(created(2))
         await until(lambda: listener.seen[-1] == 2, "it reads on", within_seconds=20)
         await until(lambda: value(runtime, "consumer_lag", topic) == 0)
+
+
+async def test_a_broker_that_names_too_low_an_end_has_nothing_read_again(
+    new_runtime: NewRuntime, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An embedded one names the record that it wrote last, which with two writers at once may not be the last one."""
+    truly, looks = Brokers.ends, 0
+
+    async def too_low(brokers: Brokers, topics: set[str]) -> Offsets:
+        nonlocal looks
+        looks += 1
+        return {partition: max(0, end - 1) for partition, end in (await truly(brokers, topics)).items()}
+
+    monkeypatch.setattr(Brokers, "ends", too_low)
+    runtime, listener = new_runtime(kafka_standstill=PATIENCE), Listener()
+    runtime.inbox.on(topic.spec, listener.on_created)
+    async with running(runtime):
+        await topic.put(created(1))
+        await topic.put(created(2))
+        await until(lambda: listener.seen == [1, 2])
+        looks = 0
+        await until(lambda: looks > 3, "it was looked at, and looked at again")
+        assert listener.seen == [1, 2]
+        assert value(runtime, "consumer_lag", topic) == 0
 
 
 async def test_what_waits_is_measured_however_long_the_fetches_wait(new_runtime: NewRuntime, topic: Topic) -> None:

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import InvalidReplicationFactorError, KafkaConnectionError, KafkaError
 from faststream.kafka import KafkaBroker
 
-from shared.delivery.backlog import Backlog, Seen
+from shared.delivery.backlog import Backlog
 from shared.delivery.inbox import consumer_broker
 from shared.wiring import consumers, kafka
 from shared.wiring.consumers import ClientStuckError, Consumers
@@ -228,12 +228,3 @@ async def test_a_consumer_whose_fetching_broke_is_stopped_all_the_same(monkeypat
     assert closed == ["client"]
     assert not consuming.stuck
     assert subscriber.consumer is None
-
-
-async def test_what_is_handled_beyond_the_end_twice_was_forgotten_by_its_broker() -> None:
-    """Not where the topic was made anew and is read from its beginning, nor where a message came in between."""
-    broker, here = consumer_broker(NOBODY, "media"), TopicPartition("things", 0)
-    backlog = Backlog(broker, NOBODY.kafka_servers, (), METRICS, timedelta(seconds=1))
-    looks = [(10, 10), (3, 3), (3, 4), (5, 5), (3, 10), (4, 10), (4, 2)]
-    found = [backlog._beyond(Seen({here: end}, {here: handled})) for end, handled in looks]
-    assert found == [set(), set(), set(), set(), {here}, {here}, set()]
