@@ -1,30 +1,24 @@
 """What happened to a video, as its owner reads it: everything once, in order of time, and gone with the video."""
 
-import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from deploy.local.site import admin_token
 from deploy.local.stack import LocalStack
 from services.gateway.domain import Rank, order_of
 from shared.contracts.events import (
-    CallbackJudged,
     CompletionReported,
     Event,
     NotificationCreated,
     TransferNoted,
     WorkflowErrorReported,
-    WorkflowNoted,
 )
 from tests.driving import eventually
 from tests.integration.gateway import events
+from tests.integration.gateway.timelines import TRACE, codes_of, entries, mark, noted, timeline
 from tests.integration.gateway.world import ENGINES, STORAGE, Json, Person, World, unknown_video, world_of
-
-TRACE = f"00-{'ab' * 16}-{'cd' * 8}-01"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -39,33 +33,6 @@ async def small_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
 async def small(small_stack: LocalStack) -> AsyncIterator[World]:
     async with world_of(small_stack) as world:
         yield world
-
-
-async def timeline(person: Person, video_id: str) -> Json:
-    answer = await person.client.get(f"/api/video/timeline/{video_id}")
-    assert answer.status_code == 200, answer.text
-    data: Json = answer.json()["data"]
-    return data
-
-
-async def entries(person: Person, video_id: str, *codes: str, **wanted: Any) -> list[Json]:
-    """Return the entries of a video as soon as one of each code is there, the one of the last code with `wanted`."""
-
-    async def look() -> list[Json] | None:
-        found: list[Json] = (await timeline(person, video_id))["entries"]
-        last = [e for e in found if e["code"] == codes[-1] and all(e.get(n) == v for n, v in wanted.items())]
-        return found if last and set(codes) <= {entry["code"] for entry in found} else None
-
-    return await eventually(look, f"{codes} {wanted}")
-
-
-def noted(video_id: str, occurrence: str, message: str = "Call 1 was refused.", **changes: Any) -> WorkflowNoted:
-    about = {**events.about(video_id, 1, f"noted:{occurrence}"), "code": "call.refused", "message": message}
-    return WorkflowNoted.model_validate({**about, **changes})
-
-
-def codes_of(found: list[Json]) -> list[str]:
-    return [entry["code"] for entry in found]
 
 
 async def test_the_story_of_a_video_in_order_of_time(world: World) -> None:
@@ -125,89 +92,6 @@ async def test_what_is_told_again_changes_nothing(world: World) -> None:
     assert sorted(codes_of(found)) == sorted(expected)
     (told,) = [entry for entry in found if entry["code"] == "workflow.failed"]
     assert told["time"] < later.time.isoformat()
-
-
-async def test_a_webhook_and_what_came_of_it_are_one_entry(world: World) -> None:
-    person = await world.person()
-    video_id = await person.ask()
-    link = "https://user:pass@files.example.com/out/a.mp4?token=geheim"
-    await world.post_webhook("video-complete", {"videoId": video_id, "status": "ready", "videoUrl": link})
-    (entry,) = [e for e in await entries(person, video_id, "webhook.complete") if e["code"] == "webhook.complete"]
-    assert entry["message"] == "The workflow reported a finished video at https://files.example.com."
-    assert "outcome" not in entry
-    receipt_id = entry["id"].removeprefix("webhook:")
-    await world.publish(judged(receipt_id, "held", video_id))
-    await entries(person, video_id, "webhook.complete", outcome="held")
-    await world.publish(judged(receipt_id, "contradiction", video_id), judged(receipt_id, "repeat", video_id))
-    await world.publish(mark(video_id))
-    found = await entries(person, video_id, "mark", "webhook.complete", outcome="contradiction")
-    (entry,) = [e for e in found if e["code"] == "webhook.complete"]
-    assert entry["level"] == "warning"
-    assert entry["message"].endswith("which contradicts what was known and changed nothing.")
-    assert "geheim" not in str(found)
-    assert "pass" not in str(found)
-
-
-@pytest.mark.parametrize("held_first", [False, True])
-async def test_a_webhook_that_names_no_video_is_told_once_its_video_is_known(world: World, held_first: bool) -> None:
-    person = await world.person()
-    video_id = await person.ask()
-    body = {"errorMessage": "Avatar generation failed", "executionId": uuid.uuid4().hex}
-    answer = await world.post_webhook("workflow-error", body)
-    receipt_id = answer.json()["data"]["receiptId"]
-    if held_first:
-        await world.publish(judged(receipt_id, "held", None))
-
-        async def settled() -> bool:
-            receipt = await world.database["receipts"].find_one({"_id": receipt_id})
-            return receipt is not None and receipt.get("outcome") == "held"
-
-        await eventually(settled, "held")
-    await world.publish(judged(receipt_id, "applied", video_id))
-    found = await entries(person, video_id, "webhook.error", outcome="applied")
-    (entry,) = [e for e in found if e["code"] == "webhook.error"]
-    assert entry["message"] == "The workflow reported an error (“Avatar generation failed”), which counted."
-    assert entry["traceId"] == "ab" * 16
-
-
-async def test_a_webhook_that_an_operator_attaches_has_an_entry_of_its_own_in_each_video(world: World) -> None:
-    """What counted for the second must not be missing there, nor change what is said of it in the first."""
-    person = await world.person()
-    first, second = await person.ask(), await person.ask("Another")
-    answer = await world.post_webhook("workflow-error", {"errorMessage": "No avatar", "executionId": first})
-    receipt_id = answer.json()["data"]["receiptId"]
-    await world.publish(judged(receipt_id, "contradiction", first))
-    await entries(person, first, "webhook.error", outcome="contradiction")
-    await attach(world, receipt_id, second)
-    (waiting,) = [e for e in await entries(person, second, "webhook.error") if e["code"] == "webhook.error"]
-    again = waiting["id"].removeprefix(f"webhook:{receipt_id}")
-    await world.publish(judged(receipt_id, "applied", second).model_copy(update={"report_id": f"report{again}"}))
-    found = await entries(person, second, "webhook.error", outcome="applied")
-    (entry,) = [e for e in found if e["code"] == "webhook.error"]
-    said = "An operator had this judged again: the workflow reported an error (“No avatar”), which counted."
-    assert (entry["id"], entry["message"]) == (waiting["id"], said)
-    (before,) = [e for e in await entries(person, first, "webhook.error") if e["code"] == "webhook.error"]
-    assert before["outcome"] == "contradiction"
-
-
-async def test_a_held_webhook_that_an_operator_attaches_is_told_of_by_the_new_entry_alone(world: World) -> None:
-    person = await world.person()
-    video_id, other = await person.ask(), await person.ask("Another")
-    answer = await world.post_webhook("video-complete", {"videoId": video_id, "status": "failed", "error": "No"})
-    receipt_id = answer.json()["data"]["receiptId"]
-    await world.publish(judged(receipt_id, "held", video_id))
-    await entries(person, video_id, "webhook.complete", outcome="held")
-    await attach(world, receipt_id, other)
-    (before,) = [e for e in await entries(person, video_id, "webhook.complete", outcome="replaced") if "outcome" in e]
-    assert before["message"].endswith("which an operator had judged again.")
-    (waiting,) = [e for e in await entries(person, other, "webhook.complete") if e["code"] == "webhook.complete"]
-    again = waiting["id"].removeprefix(f"webhook:{receipt_id}")
-    # It had had its effect on the first video before it was attached to the second.
-    await world.publish(judged(receipt_id, "applied", video_id).model_copy(update={"report_id": f"report{again}"}))
-    await world.publish(judged(receipt_id, "applied", video_id), judged(receipt_id, "held", video_id))
-    await entries(person, video_id, "webhook.complete", outcome="applied")
-    found = await entries(person, other, "webhook.complete", outcome="repeat")
-    assert [e["id"] for e in found if e["code"] == "webhook.complete"] == [waiting["id"]]
 
 
 async def test_why_it_failed_is_one_sentence(world: World) -> None:
@@ -277,34 +161,6 @@ async def test_a_long_timeline_never_loses_its_corners(small: World) -> None:
     found = await entries(person, video_id, "requested", "mark")
     expected = ["requested", "workflow.started", "mark", *["report.contradiction"] * 8]
     assert sorted(codes_of(found)) == sorted(expected)
-
-
-def mark(video_id: str) -> WorkflowNoted:
-    """Return the last news of a partition, which is there once what came before has been handled."""
-    return noted(video_id, "mark", "That is all.", code="mark", lasting=True)
-
-
-def judged(receipt_id: str, outcome: str, video_id: str | None) -> CallbackJudged:
-    return CallbackJudged(
-        id=f"{receipt_id}:judged:{outcome}",
-        traceparent=TRACE,
-        receipt_id=receipt_id,
-        purpose="error",
-        outcome=outcome,
-        video_id=video_id,
-        attempt=1 if video_id else None,
-    )
-
-
-async def attach(world: World, receipt_id: str, video_id: str) -> None:
-    """Attach a webhook as an operator, once the gateway has noted what became of it."""
-    admin = world.client(headers={"Authorization": f"Bearer {admin_token(world.stack.site)}"})
-
-    async def attached() -> bool:
-        answer = await admin.post(f"/admin/callbacks/{receipt_id}/attach", json={"videoId": video_id})
-        return answer.status_code == 202
-
-    await eventually(attached, f"{receipt_id} attached")
 
 
 def _noted_by_media(video_id: str) -> Json:
