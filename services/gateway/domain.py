@@ -151,6 +151,7 @@ class Video:
     requested_at: datetime | None = None
     failure: Failure | None = None
     restart: Restart | None = None
+    takes_result: bool = False
     s3_key: str | None = None
     poster_key: str | None = None
     metadata: dict[str, Any] | None = None

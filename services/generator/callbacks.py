@@ -1,6 +1,7 @@
 """The judgement of callbacks: whom they are about, what they mean, and the keeping of those that match nothing yet."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 
@@ -126,12 +127,15 @@ class Callbacks:
         await self._attempts.discard(event, deleted=True)
 
     async def _running(self, event: Report) -> Attempt | None:
-        """Return the one attempt that runs, or lately ran, as the reported execution; several are none."""
+        """Return the one attempt that ran as the reported execution when it was reported, or lately; several are none.
+
+        So none of several comes to be meant because the others have ended since.
+        """
         known = execution_id(event.execution_id)
         if known is None:
             return None
         lately = utc_now() - self._lifecycle.rules.deadline_most
-        found = await self._attempts.with_execution(known, lately)
+        found = await self._attempts.with_execution(known, event.time, lately)
         workflow = getattr(event, "workflow", None)
         if len(found) > 1 and workflow:
             found = [attempt for attempt in found if attempt.kind == workflow]
@@ -155,14 +159,15 @@ class Callbacks:
 
 def _news(event: Report) -> News:
     execution = execution_id(event.execution_id)
+    came: dict[str, Any] = {"report_id": event.id, "reported_at": event.time}
     if isinstance(event, WorkflowErrorReported):
-        return News(Happening.FAILURE, execution, message=event.error_message, report_id=event.id)
+        return News(Happening.FAILURE, execution, message=event.error_message, **came)
     if event.status == "failed":
-        return News(Happening.FAILURE, execution, message=event.error, report_id=event.id)
+        return News(Happening.FAILURE, execution, message=event.error, **came)
     video_url, s3_key = (event.video_url or "").strip() or None, (event.s3_key or "").strip() or None
     if video_url is None and s3_key is None:
-        return News(Happening.EMPTY_RESULT, execution, report_id=event.id)
-    return News(Happening.RESULT, execution, video_url=video_url, s3_key=s3_key, report_id=event.id)
+        return News(Happening.EMPTY_RESULT, execution, **came)
+    return News(Happening.RESULT, execution, video_url=video_url, s3_key=s3_key, **came)
 
 
 def _newest(event: Report) -> int | None:

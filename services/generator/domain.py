@@ -6,13 +6,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
 
 from services.generator.attempt import LIVING, UNWANTED, Attempt, Failure, State
-from services.generator.messages import failure_message
+from services.generator.messages import LateResult, failure_message
 from shared.contracts.videos import FailureCode
-
-LateResult = Literal["adopt", "discard"]
 
 EXECUTION_ID_LENGTH = 128
 
@@ -173,6 +170,11 @@ class News:
     video_url: str | None = None
     s3_key: str | None = None
     report_id: str | None = None
+    reported_at: datetime | None = None
+
+    def in_time(self, attempt: Attempt) -> bool:
+        """Return whether it was reported before the deadline, however late it is heard of."""
+        return self.reported_at is not None and self.reported_at <= attempt.ends_at
 
     def ended(self, attempt: Attempt) -> bool:
         """Return whether this very report ended the attempt; who said so may have died before the saying."""
@@ -189,7 +191,7 @@ def execution_id(reported: object) -> str | None:
     return text if text.isprintable() and 0 < len(text) <= EXECUTION_ID_LENGTH else None
 
 
-def apply(attempt: Attempt, verdict: Verdict, news: News, now: datetime) -> Attempt:
+def apply(attempt: Attempt, verdict: Verdict, news: News, now: datetime, late_result: LateResult = "adopt") -> Attempt:
     """Return `attempt` after `verdict`. An executionId, once known, is never replaced."""
     if attempt.state is State.DELETED and attempt.stop_since is None:
         return attempt
@@ -206,7 +208,7 @@ def apply(attempt: Attempt, verdict: Verdict, news: News, now: datetime) -> Atte
     if verdict.to is State.DELETED:
         return after.erased()
     if verdict.code is not None:
-        failure = Failure(code=verdict.code, message=failure_message(verdict.code, news.message))
+        failure = Failure(code=verdict.code, message=failure_message(verdict.code, news.message, late_result))
         return after.but(failure=failure)
     return after
 

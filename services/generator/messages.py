@@ -2,9 +2,12 @@
 
 import re
 import unicodedata
+from typing import Literal
 
 from shared.contracts.plain_words import says_something
 from shared.contracts.videos import FailureCode
+
+LateResult = Literal["adopt", "discard"]
 
 LONGEST = 300
 
@@ -21,18 +24,20 @@ _TEXTS = {
         "This video could not be handed to the rendering service in time. Nothing was made. Try again."
     ),
     FailureCode.WORKFLOW_FAILED: "The rendering service reported a failure. Try again.",
-    FailureCode.WORKFLOW_TIMEOUT: "The video was not finished in time. It may still arrive; if not, try again.",
-    FailureCode.WORKFLOW_UNKNOWN: (
-        "The rendering service never said whether it started this video. It may still arrive; if not, try again."
-    ),
+    FailureCode.WORKFLOW_TIMEOUT: "The video was not finished in time.",
+    FailureCode.WORKFLOW_UNKNOWN: "The rendering service never said whether it started this video.",
     FailureCode.WORKFLOW_LOST: "The rendering service is not at work on this video and delivered none. Try again.",
     FailureCode.RESULT_INVALID: "The rendering service said the video is ready but sent no file. Try again.",
 }
 
 
-def failure_message(code: FailureCode, reported: str | None) -> str:
+_MAY_ARRIVE = (FailureCode.WORKFLOW_TIMEOUT, FailureCode.WORKFLOW_UNKNOWN)
+_AND_NOW: dict[LateResult, str] = {"adopt": "It may still arrive; if not, try again.", "discard": "Try again."}
+
+
+def failure_message(code: FailureCode, reported: str | None, late_result: LateResult = "adopt") -> str:
     """Return the message for `code`; what the workflow itself `reported` (hostile) is shown where it says something."""
-    text = _TEXTS[code]
+    text = f"{_TEXTS[code]} {_AND_NOW[late_result]}" if code in _MAY_ARRIVE else _TEXTS[code]
     said = plain(reported)
     if not says_something(said):
         return text

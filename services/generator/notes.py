@@ -38,7 +38,7 @@ _ASKED: dict[Happening, tuple[str, Level, str]] = {
     Happening.RESULT: (
         "asked.result",
         "warning",
-        "The rendering service was asked, and it had the result that it never reported.",
+        "The rendering service was asked, and it had the result, of which nothing had been heard here.",
     ),
     Happening.FAILURE: ("asked.failed", "warning", "The rendering service was asked, and its run has failed."),
     Happening.EMPTY_RESULT: ("asked.empty", "warning", "The rendering service was asked, and its run made no file."),
@@ -93,6 +93,12 @@ def of_overtaking(before: Attempt, news: News) -> tuple[WorkflowNoted, ...]:
         return ()
     message = "The rendering service reported before it had answered the call, which had thus got through."
     return (noted(before, "call.overtaken", "call.overtaken", message),)
+
+
+def of_taking(attempt: Attempt, before: Attempt) -> WorkflowNoted:
+    """Return the note of a retry that takes the result of the attempt `before`, heard of by nobody who asked for it."""
+    message = f"Try {before.attempt} had delivered by then, unheard of, so its result is taken and nothing is rendered."
+    return noted(attempt, "result.taken", "result.taken", message)
 
 
 def of_report(receipt_id: str, attempt: Attempt, news: News, outcome: Outcome) -> WorkflowNoted | None:

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 
-from services.generator.domain import LateResult
+from services.generator.messages import LateResult
 from shared.access.webhook_signatures import signing_key
 from shared.wiring.settings import CommaSeparated, CommonSettings, Duration, MongoUrl
 
@@ -89,7 +89,7 @@ class GeneratorSettings(CatalogSettings):
     )
 
     late_result: LateResult = Field(
-        default="adopt", description="`adopt` or `discard` a result that comes after the deadline."
+        default="adopt", description="`adopt` or `discard` a result that is reported after the deadline."
     )
     held_for: Duration = Field(
         default=timedelta(hours=1), description="How long a callback that matches nothing yet is held."

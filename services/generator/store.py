@@ -83,15 +83,15 @@ class Attempts:
             attempts=tuple(sorted(attempts, key=lambda attempt: attempt.attempt)),
         )
 
-    async def with_execution(self, execution_id: str, called_since: datetime) -> list[Attempt]:
-        """Return the attempts that run as `execution_id`; where none does, the ended ones of it called since then.
+    async def with_execution(self, execution_id: str, at: datetime, called_since: datetime) -> list[Attempt]:
+        """Return the attempts that ran as `execution_id` at a time; where none did, those of it called since then.
 
         Two engines may use the same id, and one uses it again when its database is made anew.
         """
         documents = await self._collection.find({"executionId": execution_id}).to_list()
         found = [Attempt.model_validate(document) for document in documents]
-        living = [attempt for attempt in found if attempt.state in LIVING]
-        return living or [attempt for attempt in found if attempt.called_at and attempt.called_at >= called_since]
+        running = [one for one in found if one.state in LIVING or (one.completed_at and one.completed_at >= at)]
+        return running or [attempt for attempt in found if attempt.called_at and attempt.called_at >= called_since]
 
     async def known_to_run_as(self, kind: Kind, called_since: datetime, ids: list[str]) -> set[str]:
         """Return those of these executions that attempts of this kind run as which were called since then."""
@@ -111,15 +111,25 @@ class Attempts:
         stone = {"$set": {"userId": user_id}, "$setOnInsert": {"videoId": video_id, "deletedAt": utc_now()}}
         await self._collection.update_one({"_id": _tombstone(video_id)}, stone, upsert=True)
 
-    async def add(self, attempt: Attempt) -> bool:
-        """Store a new attempt with its job; return False where it is there already."""
-        document = {"_id": attempt.id, **_fields(attempt)}
+    async def add(self, attempt: Attempt, *news: Event) -> bool:
+        """Store a new attempt with its job, and tell `news`; return False where it is there already."""
+        document = self._outbox.carry_new({"_id": attempt.id, **_fields(attempt)}, *news)
         job = self.job_of(attempt)
         try:
             await self._collection.insert_one(document if job is None else {**document, "job": job})
         except DuplicateKeyError:
             return False
+        if news:
+            self._outbox.nudge(attempt.id)
         return True
+
+    async def add_with_result(self, attempt: Attempt, before: Attempt, note: WorkflowNoted) -> None:
+        """Store a new attempt at its end, with the result of the one `before`, and tell that."""
+        now = utc_now()
+        ended = {"state": State.COMPLETED, "changed_at": now, "completed_at": now}
+        after = attempt.but(video_url=before.video_url, s3_key=before.s3_key, **ended)
+        news = announcement(after)
+        await self.add(after, note, *([] if news is None else [news]))
 
     async def change(self, before: Attempt, after: Attempt, *, told: bool, also: Iterable[Event] = ()) -> bool:
         """Make `after` of `before`, and tell `also`; False, having changed nothing, where it is no longer `before`.

@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeGuard
 
 import structlog
 
 from services.generator.attempt import Attempt, Failure, State, attempt_id, requested
-from services.generator.domain import Happening, LateResult, News, Outcome, Verdict, apply, judge
-from services.generator.messages import failure_message
-from services.generator.notes import of_overtaking
-from services.generator.store import Attempts
+from services.generator.domain import Happening, News, Outcome, Verdict, apply, judge
+from services.generator.messages import LateResult, failure_message
+from services.generator.notes import of_overtaking, of_taking
+from services.generator.store import Attempts, Video
 from shared.contracts.events import VideoCancelled, VideoRequested, VideoRetryRequested
 from shared.contracts.videos import FailureCode
 from shared.contracts.wire import utc_now
@@ -59,12 +60,12 @@ class Lifecycle:
 
     def conclude(self, before: Attempt, news: News) -> tuple[Verdict, Attempt]:
         """Return what `news` means to `before`, and what it makes of it."""
-        verdict = judge(before.state, news.happening, self.rules.late_result)
+        verdict = judge(before.state, news.happening, "adopt" if news.in_time(before) else self.rules.late_result)
         if verdict.outcome is Outcome.REPEAT and news.happening is Happening.RESULT and not news.same_file(before):
             verdict = Verdict(Outcome.CONTRADICTION)
         if verdict.outcome in (Outcome.REPEAT, Outcome.LATE) and news.ended(before):
             verdict = Verdict(Outcome.ADOPTED if before.adopted else Outcome.APPLIED, again=True)
-        return verdict, apply(before, verdict, news, utc_now())
+        return verdict, apply(before, verdict, news, utc_now(), self.rules.late_result)
 
 
 class Requests:
@@ -76,22 +77,35 @@ class Requests:
         self._wake = wake
 
     async def request(self, event: VideoRequested | VideoRetryRequested) -> None:
-        """Begin the attempt and end the older ones. A repeat is answered by announcing the attempt's state again."""
+        """Begin the attempt and end the older ones. A repeat is answered by announcing the attempt's state again.
+
+        Where the one before it has come to a result of which its owner could not have heard, that is not paid twice.
+        """
         attempt = requested(event, self._lifecycle.rules.deadline, self._lifecycle.rules.estimate)
         video = await self._attempts.of_video(event.video_id)
         if video.deleted:
             return
-        for older in video.attempts:
-            if older.attempt < attempt.attempt:
-                await self._lifecycle.happen(older.id, News(Happening.SUPERSEDE))
+        before = await self._supersede(video, attempt.attempt)
         known = video.attempt(attempt.attempt)
         if known is not None:
             await self._repeated(known, attempt)
             return
         if video.attempts and video.attempts[-1].attempt > attempt.attempt:
-            attempt = attempt.but(state=State.SUPERSEDED)
-        await self._attempts.add(attempt)
-        self._wake()
+            await self._attempts.add(attempt.but(state=State.SUPERSEDED))
+        elif isinstance(event, VideoRetryRequested) and event.takes_result and _delivered(before):
+            await self._attempts.add_with_result(attempt, before, of_taking(attempt, before))
+        else:
+            await self._attempts.add(attempt)
+            self._wake()
+
+    async def _supersede(self, video: Video, number: int) -> Attempt | None:
+        """End the attempts before `number`; return the one just before it."""
+        last = None
+        for older in video.attempts:
+            if older.attempt < number:
+                concluded = await self._lifecycle.happen(older.id, News(Happening.SUPERSEDE))
+                last = concluded[1] if concluded else None
+        return last if last is not None and last.attempt == number - 1 else None
 
     async def _repeated(self, known: Attempt, attempt: Attempt) -> None:
         if known.was_requested:
@@ -139,6 +153,10 @@ class Requests:
         for attempt in (await self._attempts.of_video(video_id)).attempts:
             await self._lifecycle.happen(attempt.id, News(Happening.DELETE))
         self._wake()
+
+
+def _delivered(attempt: Attempt | None) -> TypeGuard[Attempt]:
+    return attempt is not None and attempt.state is State.COMPLETED
 
 
 def _tell_log(before: Attempt, after: Attempt, news: News, verdict: Verdict) -> None:

@@ -86,5 +86,5 @@ def _settled(error: CallbackSettledError) -> ApiError:
         message = "This webhook waits to be judged as it is. Look at it again in a moment."
     else:
         why = f"its outcome is {error.outcome!r}"
-        message = f"This webhook can't be changed so: {why}. Only what nobody could place is discarded."
+        message = f"This webhook can't be changed so: {why}. Only what nobody could place can be."
     return ApiError(409, "CALLBACK_SETTLED", message)

@@ -226,6 +226,7 @@ class Videos:
         order = order_of(video.attempt + 1, Rank.REQUESTED)
         values = {**fields, "attempt": video.attempt + 1, "order": order, "updatedAt": utc_now()}
         values |= {"restart": event.restart, "requestedAt": event.time, "expectedSeconds": event.expected_seconds}
+        values |= {"takesResult": event.takes_result}
         if slot is not None:
             values["slot"] = slot_of(video.user_id, slot)
         # What is rendered anew lies elsewhere: the last attempt's file must not be fetched in its place.

@@ -96,6 +96,7 @@ def to_video(document: Document) -> Video:
         requested_at=document.get("requestedAt"),
         failure=Failure(**error) if error else None,
         restart=document.get("restart"),
+        takes_result=document.get("takesResult", False),
         s3_key=document.get("s3Key"),
         poster_key=document.get("posterKey"),
         metadata=document.get("metadata"),

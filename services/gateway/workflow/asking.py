@@ -20,7 +20,7 @@ def asked(video: Video) -> tuple[VideoEvent, ...]:
     if video.attempt == 1:
         first: VideoEvent = requested(_accepted(video), _request(video))
     elif video.restart is not None:
-        first = retried(video, video.attempt, video.restart, video.expected_seconds, video.requested_at)
+        first = retried(video, video.restart)
     else:
         return ()
     return (first, cancelled(video, video.updated_at)) if video.stage is Stage.CANCELLED else (first,)
@@ -40,13 +40,11 @@ def requested(accepted: Accepted, request: VideoRequest) -> VideoRequested | Vid
     return VideoRequested.model_validate({**about, **wanted, "expected_seconds": accepted.expected_seconds})
 
 
-def retried(
-    video: Video, attempt: int, restart: Restart, expected_seconds: float | None, at: datetime | None
-) -> VideoRetryRequested:
-    """Return the event of another attempt, asked for at `at`, which starts at `restart`."""
+def retried(video: Video, restart: Restart) -> VideoRetryRequested:
+    """Return the event of the newest attempt of `video`, which is not its first and starts at `restart`."""
     return VideoRetryRequested(
-        **naming(video.video_id, video.user_id, attempt, "retry_requested"),
-        time=at or video.updated_at,
+        **naming(video.video_id, video.user_id, video.attempt, "retry_requested"),
+        time=video.requested_at or video.updated_at,
         kind=video.kind,
         restart=restart,
         request_id=video.request_id,
@@ -55,7 +53,8 @@ def retried(
         fields=video.fields,
         video_url=video.source_url or (video.result_url if restart == "transfer" else None),
         s3_key=video.result_key if restart == "transfer" else None,
-        expected_seconds=expected_seconds,
+        expected_seconds=video.expected_seconds,
+        takes_result=video.takes_result,
     )
 
 

@@ -83,9 +83,15 @@ class Lifecycle:
                 "estimatedCompletion": utc_now() + expected,
                 **_place(late),
             }
-            again = retried(video, video.attempt + 1, restart, expected.total_seconds(), utc_now())
+            again = replace(
+                video,
+                attempt=video.attempt + 1,
+                requested_at=utc_now(),
+                expected_seconds=expected.total_seconds(),
+                takes_result=restart == "workflow" and not (video.result_url or video.result_key),
+            )
             try:
-                if await self._videos.retry(video, fields, slot, again):
+                if await self._videos.retry(video, fields, slot, retried(again, restart)):
                     return await self.find(video_id, user_id)
             except SlotTakenError:
                 misses += 1

@@ -35,6 +35,8 @@ class VideoRetryRequested(VideoEvent):
     """A user asked for another attempt (`attempt` is the new one), starting again at the stage that failed.
 
     `video_url` or `s3_key` is where an earlier attempt's file is; `expected_seconds` as in VideoRequested.
+    `takes_result` says that no result of the attempt before was known when this was asked for: where it has one, that
+    is taken and nothing is rendered.
     """
 
     topic = topics.VIDEO_REQUESTS
@@ -47,6 +49,7 @@ class VideoRetryRequested(VideoEvent):
     video_url: str | None = None
     s3_key: str | None = None
     expected_seconds: float | None = None
+    takes_result: bool = False
 
 
 class VideoCancelled(VideoEvent):

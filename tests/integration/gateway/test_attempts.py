@@ -44,6 +44,7 @@ async def test_a_retry_starts_at_the_stage_that_failed(world: World, ends: str, 
     assert answer.status_code == 202
     event = await world.told(VideoRetryRequested, video_id=video_id)
     assert (event.restart, event.attempt, event.video_url) == (restart, 2, link)
+    assert event.takes_result == (ends in ("workflow", "cancel early")), "no result was known"
     assert event.fields is not None
     assert event.email == "contact@example.com"
 

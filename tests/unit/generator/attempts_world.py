@@ -13,10 +13,11 @@ from services.generator.callbacks import Callbacks
 from services.generator.calls import Engine
 from services.generator.catalog_store import CatalogStore
 from services.generator.dispatch import Dispatcher, Pace
-from services.generator.domain import Happening, LateResult
+from services.generator.domain import Happening
 from services.generator.executions import Execution
 from services.generator.handlers import register
 from services.generator.held import Held
+from services.generator.messages import LateResult
 from services.generator.n8n import Answer, Call, N8n
 from services.generator.patience import Patience
 from services.generator.runs import NotToldError, Runs, Stop

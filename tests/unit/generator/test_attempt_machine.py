@@ -21,8 +21,9 @@ from hypothesis.stateful import (
 from structlog.testing import capture_logs
 
 from services.generator.asking import Said, Told
-from services.generator.domain import Happening, LateResult
+from services.generator.domain import Happening
 from services.generator.executions import Execution
+from services.generator.messages import LateResult
 from services.generator.n8n import Answer
 from services.generator.runs import Stop
 from shared.contracts.events import (
@@ -91,13 +92,19 @@ class AttemptMachine(RuleBasedStateMachine):
         self.count = self.ways = 0
         self.parked: list[Way] = []
 
-    @initialize(late_result=st.sampled_from(["adopt", "adopt", "discard"]), answer=st.none() | answers, until=turns)
-    def begin(self, late_result: LateResult, answer: Answer | None, until: int | None) -> None:
+    @initialize(
+        late_result=st.sampled_from(["adopt", "adopt", "discard"]),
+        takes_result=st.booleans(),
+        answer=st.none() | answers,
+        until=turns,
+    )
+    def begin(self, late_result: LateResult, takes_result: bool, answer: Answer | None, until: int | None) -> None:
         """Most begin with a request that is being called, or was: by themselves the rules come to that too late."""
         self.world = World(late_result)
+        self.takes_result = takes_result
         self.promises = Promises(self.world)
         if answer is not None:
-            self.deliver(_request(1), None)
+            self.deliver(self.request(1), None)
             self.work_at(f"{VIDEO}:1", Says(answer, Told(Said.NOTHING)), until)
 
     def teardown(self) -> None:
@@ -109,7 +116,7 @@ class AttemptMachine(RuleBasedStateMachine):
 
     @rule(target=events, number=numbers, until=turns)
     def requests(self, number: int, until: int | None) -> Event:
-        return self.deliver(_request(number), until)
+        return self.deliver(self.request(number), until)
 
     @precondition(lambda self: self.ways > 8)
     @rule(target=events, number=numbers, until=turns)
@@ -209,6 +216,14 @@ class AttemptMachine(RuleBasedStateMachine):
         self.count += 1
         return {"id": f"receipt:{self.count}", "receipt_id": f"receipt:{self.count}"}
 
+    def request(self, number: int) -> VideoRequested | VideoRetryRequested:
+        who: dict[str, Any] = {"video_id": VIDEO, "user_id": USER, "attempt": number, "id": f"requested:{number}"}
+        what: dict[str, Any] = {"kind": "create", "request_id": "r", "title": "Rates", "email": "a@example.com"}
+        what["fields"] = {"body": "secret script"}
+        if number == 1:
+            return VideoRequested(**who, **what)
+        return VideoRetryRequested(**who, **what, restart="workflow", takes_result=self.takes_result)
+
     def deliver(self, event: Event, until: int | None) -> Event:
         """Handle an event. The topic of the requests keeps its order: the one before is handled first."""
         if isinstance(event, REQUESTS):
@@ -247,15 +262,6 @@ class AttemptMachine(RuleBasedStateMachine):
 
 
 REQUESTS = (VideoRequested, VideoRetryRequested, VideoCancelled, VideoDeleted)
-
-
-def _request(number: int) -> VideoRequested | VideoRetryRequested:
-    who: dict[str, Any] = {"video_id": VIDEO, "user_id": USER, "attempt": number, "id": f"requested:{number}"}
-    what: dict[str, Any] = {"kind": "create", "request_id": "r", "title": "Rates", "email": "a@example.com"}
-    what["fields"] = {"body": "secret script"}
-    if number == 1:
-        return VideoRequested(**who, **what)
-    return VideoRetryRequested(**who, **what, restart="workflow")
 
 
 def _touched(event: Event) -> set[int] | None:

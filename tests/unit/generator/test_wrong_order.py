@@ -15,9 +15,11 @@ from shared.contracts.events import (
     VideoCancelled,
     VideoRequested,
     VideoRetryRequested,
+    WorkflowCompleted,
     WorkflowErrorReported,
     WorkflowNoted,
 )
+from shared.contracts.wire import utc_now
 from tests.unit.generator.attempts_world import LAST_DEADLINE, LONG, USER, VIDEO, Says, World
 from tests.unit.turns import Run
 
@@ -166,7 +168,7 @@ def test_a_failure_of_an_execution_is_for_the_attempt_that_runs_so() -> None:
     called(world, 1)
     hear(world, RETRY)
     called(world, 2)
-    hear(world, BROKE)
+    hear(world, BROKE.model_copy(update={"time": utc_now()}))
     assert [world.attempts[number].state for number in (1, 2)] == [State.SUPERSEDED, State.FAILED]
 
 
@@ -178,6 +180,66 @@ def test_a_failure_that_two_ended_attempts_may_mean_is_held() -> None:
     called(world, 2)
     hear(world, cancelled(2), BROKE)
     assert world.judged("receipt") == ["held"]
+
+
+def test_a_failure_that_two_running_attempts_may_mean_is_for_none_once_the_other_has_ended() -> None:
+    world = World()
+    hear(world, FIRST)
+    called(world, 1)
+    hear(world, RETRY)
+    called(world, 2)
+    # It was reported while both ran, and is heard of late.
+    hear(world, BROKE.model_copy(update={"time": utc_now() - timedelta(minutes=1)}))
+    look_again(world)
+    assert world.judged("receipt") == ["held"]
+    assert world.attempts[2].state is State.STARTED
+
+
+def test_a_result_that_crosses_a_retry_is_either_taken_by_that_or_not_taken_at_all() -> None:
+    """Whatever is heard first, and wherever the other one comes in between: it is rendered once more, or taken."""
+    retry = RETRY.model_copy(update={"takes_result": True})
+    ends = set()
+    for turns in range(12):
+        world = World()
+        hear(world, FIRST)
+        called(world, 1)
+        world.age(LONG)
+        claim(world, FOUND).finish()
+        completing = Run(world.topics.handling(READY.model_copy(update={"time": utc_now()})))
+        for _ in range(turns):
+            if not completing.done:
+                completing.step()
+        hear(world, retry)
+        completing.finish()
+        first, second = world.attempts[1], world.attempts[2]
+        ends.add((first.state, second.state))
+        if first.state is State.COMPLETED:
+            told = [event for event in world.post.taken() if isinstance(event, WorkflowCompleted | WorkflowNoted)]
+            news = [one.code if isinstance(one, WorkflowNoted) else one.video_url for one in told if one.attempt == 2]
+            assert news == ["result.taken", first.video_url]
+            assert (second.video_url, second.calls) == (first.video_url, 0)
+    assert ends == {(State.SUPERSEDED, State.REQUESTED), (State.COMPLETED, State.COMPLETED)}
+
+
+def test_a_retry_that_knew_of_the_result_is_rendered() -> None:
+    world = World()
+    hear(world, FIRST)
+    called(world, 1)
+    hear(world, READY, RETRY)
+    assert world.attempts[2].state is State.REQUESTED
+
+
+def test_a_result_that_was_reported_in_time_counts_however_late_it_is_heard_of() -> None:
+    """Kafka, or the generator, was away when the deadline passed."""
+    for reported, judged in ((timedelta(hours=4), "late"), (LONG, "adopted")):
+        world = World("discard")
+        hear(world, FIRST)
+        called(world, 1)
+        world.age(LONG)
+        claim(world, FOUND).finish()
+        assert world.attempts[1].state is State.GIVEN_UP
+        hear(world, READY.model_copy(update={"time": utc_now() - reported}))
+        assert world.judged("r") == [judged]
 
 
 def test_a_failure_is_not_for_an_attempt_of_long_ago() -> None:
