@@ -1,8 +1,8 @@
 """The claims: one document per key this service has written to or taken over, made before the object exists.
 
 `_id` is the key, so that a key has one owner. Fields: videoId, token (of the worker that claimed it), foreign (the
-workflow put the object there), writing (an upload may be under way), uploadId, claimedAt, sweepAt (when the sweeper
-looks at it; absent once it is settled).
+workflow put the object there), refused (it did not do, so another video may have it), writing (an upload may be under
+way), uploadId, claimedAt, sweepAt (when the sweeper looks at it; absent once it is settled).
 """
 
 from dataclasses import dataclass
@@ -54,8 +54,12 @@ class Claims:
         """Claim the key of an object the workflow wrote; return False where it belongs to another video."""
         if await self._insert(key, video_id, token, foreign=True):
             return True
-        taken = {"$set": {"token": token, "writing": True, "sweepAt": utc_now() + FIRST_LOOK}}
-        return (await self._collection.update_one({"_id": key, "videoId": video_id}, taken)).matched_count > 0
+        known = {"videoId": video_id, "token": token, "writing": True, "sweepAt": utc_now() + FIRST_LOOK}
+        for free in ({"videoId": video_id}, {"refused": True}):
+            taken = {"$set": known, "$unset": {"refused": ""}}
+            if (await self._collection.update_one({"_id": key, **free}, taken)).matched_count:
+                return True
+        return False
 
     async def note(self, key: str, video_id: str) -> None:
         """Claim the key of an object the workflow wrote and nobody moves; what becomes of it is looked at now.
@@ -72,6 +76,11 @@ class Claims:
     async def settle(self, key: str) -> None:
         """Note that the object is in use: it is not looked at again."""
         await self._collection.update_one({"_id": key}, {"$set": {"writing": False}, "$unset": {"sweepAt": ""}})
+
+    async def refuse(self, key: str) -> None:
+        """Note that the workflow's object did not do: it goes with its video, unless another video takes it."""
+        refused = {"$set": {"writing": False, "refused": True}, "$unset": {"sweepAt": ""}}
+        await self._collection.update_one({"_id": key}, refused)
 
     async def leave(self, key: str) -> None:
         """Note that nobody writes to the key any more: what became of it is looked at now."""

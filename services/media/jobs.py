@@ -133,7 +133,7 @@ class Jobs:
             yield
         except HopelessError:
             await lease.beat()  # a worker without its job gives up nothing
-            await (self._claims.forget(key) if foreign else self._claims.leave(key))
+            await (self._claims.refuse(key) if foreign else self._claims.leave(key))
             raise
         except BaseException:
             with contextlib.suppress(PyMongoError):  # the sweeper comes round to it anyway

@@ -95,8 +95,7 @@ class Receipts:
             report = passed_on(document)
             if isinstance(report, CompletionReported) and (report.attempt or report.newest) == attempt:
                 url, key = (report.video_url or "").strip(), (report.s3_key or "").strip()
-                is_erased = bool(key) and document.get("outcome") == "late"
-                if report.status == "ready" and (url or key) and not is_erased:
+                if report.status == "ready" and (url or key):
                     return Result(url or None, key or None)
         return None
 

@@ -64,7 +64,7 @@ REPLACED = "replaced"
 _UNHEARD = "which nobody could match to a video, so it was put aside"
 _JUDGEMENTS = {
     "applied": Judgement("which counted"),
-    "adopted": Judgement("which was taken although it came late", "warning", Weight.CORNER),
+    "adopted": Judgement("which was taken although the attempt had been given up", "warning", Weight.CORNER),
     "passed_on": Judgement("which counted"),
     "repeat": Judgement("which was known already"),
     "late": Judgement("which came too late and changed nothing", "warning", Weight.CORNER),

@@ -149,7 +149,7 @@ def _workflow_failed(event: events.WorkflowFailed) -> Entry:
 
 
 def _discarded(event: events.ResultDiscarded) -> Entry:
-    message = "A file that the workflow had stored is not used; it is erased, unless it is a video's."
+    message = "A file that the workflow had stored is not taken; it stays until this video is deleted."
     details = {"reason": safe(event.reason, 60)}
     return _entry(event, "generator", "result.discarded", message, level="warning", details=details)
 
@@ -173,7 +173,12 @@ def _ready(event: events.VideoReady) -> Entry:
 
 def _video_failed(event: events.VideoFailed) -> Entry:
     if event.code == FailureCode.CANCELLED:
-        return _entry(event, "media", "transfer.cancelled", "No file of it is kept, as you asked.")
+        return _entry(
+            event,
+            "media",
+            "transfer.cancelled",
+            "Nothing of it is kept, as you asked; what the workflow itself had stored goes with the video.",
+        )
     message = f"The file could not be stored: {first_sentence(event.message)}."
     return _entry(event, "media", "transfer.failed", message, level="error", details={"code": event.code})
 

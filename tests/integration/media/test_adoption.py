@@ -83,13 +83,32 @@ async def test_an_object_has_one_owner(world: World) -> None:
     assert (await world.asset(first))["key"] == ready.s3_key
 
 
-async def test_an_object_that_is_no_video_is_refused_and_left_alone(world: World) -> None:
+async def test_an_object_that_is_no_video_is_refused_and_goes_with_its_video(world: World) -> None:
     user_id = new_user()
     video_id, key = video_of(user_id), f"videos/{user_id}/sound.mp4"
     await put(world, key, sound())
     await world.complete(video_id, s3_key=key)
     assert (await world.event(VideoFailed, video_id)).code == "NOT_A_VIDEO"
     assert await world.keys_of(video_id) == [key]
+    await world.delete(video_id)
+    await world.nothing_left(video_id)
+
+
+async def test_an_object_that_was_refused_to_one_video_may_be_taken_by_another(world: World) -> None:
+    """It was not there yet when the first one's workflow named it; deleting that one must not take it away."""
+    user_id = new_user()
+    first, key = video_of(user_id), f"videos/{user_id}/seconds.mp4"
+    await world.complete(first, s3_key=key)
+    assert (await world.event(VideoFailed, first)).code == "OBJECT_REFUSED"
+    await put(world, key, video())
+    second = video_of(user_id)
+    await world.complete(second, s3_key=key)
+    await world.event(VideoReady, second)
+    await world.delete(first)
+    await world.event(VideoRemoved, first)
+    assert await world.content(key) == video()
+    await world.delete(second)
+    await world.nothing_left(second)
 
 
 async def test_an_object_delivered_for_a_deleted_video_is_erased(world: World) -> None:
