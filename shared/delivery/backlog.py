@@ -14,7 +14,7 @@ import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -72,6 +72,7 @@ class Backlog:
         self._clock = clock
         self._renewals = 0
         self._standstill = Standstill(patience, clock)
+        self._stuck = Standstill(patience, clock)
         self._caught_up: Offsets = {}
         self._looks: deque[tuple[float, Offsets]] = deque(maxlen=MOST_LOOKS)
         self._looked_at = self._all_heard_until = clock()
@@ -115,7 +116,10 @@ class Backlog:
         return seen
 
     def behind(self) -> timedelta:
-        """Return since when there may be messages that were not handled yet; nothing where that is not known."""
+        """Return since when there may be messages that are not handled yet but soon will be; nothing if unknown.
+
+        What stands still for long is not waited for: it may do so for ever, in a partition that a broker has spoilt.
+        """
         now = self._clock()
         if now - self._looked_at > UNKNOWN_AFTER_SECONDS:
             return timedelta(0)
@@ -129,20 +133,32 @@ class Backlog:
         self._looked_at = began
         self._looks.append((began, seen.ends))
         reached = dict(seen.ends) | seen.handled
-        waiting_since: dict[str, float] = {}
-        for at, ends in self._looks:
-            for partition, end in ends.items():
-                if reached.get(partition, end) < end <= seen.ends.get(partition, 0):
-                    waiting_since.setdefault(partition.topic, at)
-        first_waiting = min(waiting_since.values(), default=math.inf)
-        while self._looks and self._looks[0][0] < first_waiting:
-            self._all_heard_until, _ = self._looks.popleft()
+        waiting_since = self._waiting_since(seen.ends, reached)
+        self._learn_what_is_heard(waiting_since, reached)
         self._caught_up = {partition: end for partition, end in seen.ends.items() if reached[partition] == end}
         for topic in {partition.topic for partition in seen.ends}:
-            waiting = [end - reached[partition] for partition, end in seen.ends.items() if partition.topic == topic]
-            lag = sum(max(0, one) for one in waiting)
+            own = [partition for partition in seen.ends if partition.topic == topic]
+            lag = sum(max(0, seen.ends[one] - reached[one]) for one in own)
             self._metrics.consumer_lag.labels(topic=topic).set(lag)
-            self._metrics.unhandled_seconds.labels(topic=topic).set(began - waiting_since.get(topic, began))
+            oldest = min(waiting_since.get(one, began) for one in own)
+            self._metrics.unhandled_seconds.labels(topic=topic).set(began - oldest)
+
+    def _waiting_since(self, now: Offsets, reached: Offsets) -> dict[TopicPartition, float]:
+        """Return which look first saw what still waits; what was forgotten does not."""
+        since: dict[TopicPartition, float] = {}
+        for at, ends in self._looks:
+            for partition, end in ends.items():
+                if reached.get(partition, end) < end <= now.get(partition, 0):
+                    since.setdefault(partition, at)
+        return since
+
+    def _learn_what_is_heard(self, waiting_since: Mapping[TopicPartition, float], reached: Offsets) -> None:
+        moving = [at for one, at in waiting_since.items() if not self._stuck.stands(one, reached[one])]
+        self._stuck.keep_only(waiting_since)
+        heard = [at for at, _ in self._looks if at < min(moving, default=math.inf)]
+        self._all_heard_until = max([self._all_heard_until, *heard])
+        while self._looks and self._looks[0][0] < min(waiting_since.values(), default=math.inf):
+            self._looks.popleft()
 
     def renewed(self) -> None:
         """Note that the consumers were made anew: they have their time before they stand still again."""
