@@ -187,6 +187,11 @@ def taken_late(video: Video) -> tuple[str | None, ...]:
     return ("adopted",) if failure.code in SAID or failure.code == FailureCode.WORKFLOW_REFUSED else ("adopted", None)
 
 
+def failed_at_its_file(video: Video) -> bool:
+    """Return whether there was a result, and `video` failed because its file would not do."""
+    return video.failure is not None and video.failure.origin == "transfer"
+
+
 def restart_of(video: Video) -> Restart:
     """Return where another attempt of a failed video starts: at the stage that failed.
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from services.gateway.domain import CANCELLED, Stage, Video, restart_of, taken_late
+from services.gateway.domain import CANCELLED, Stage, Video, failed_at_its_file, restart_of, taken_late
 from services.gateway.forecast import Forecast
 from services.gateway.store.receipts import Receipts, Result
 from services.gateway.store.videos import SlotTakenError, Videos
@@ -88,7 +88,7 @@ class Lifecycle:
                 attempt=video.attempt + 1,
                 requested_at=utc_now(),
                 expected_seconds=expected.total_seconds(),
-                takes_result=restart == "workflow" and not (video.result_url or video.result_key),
+                takes_result=restart == "workflow" and not failed_at_its_file(video),
             )
             try:
                 if await self._videos.retry(video, fields, slot, retried(again, restart)):

@@ -35,8 +35,8 @@ class VideoRetryRequested(VideoEvent):
     """A user asked for another attempt (`attempt` is the new one), starting again at the stage that failed.
 
     `video_url` or `s3_key` is where an earlier attempt's file is; `expected_seconds` as in VideoRequested.
-    `takes_result` says that no result of the attempt before was known when this was asked for: where it has one, that
-    is taken and nothing is rendered.
+    `takes_result` says that the attempt before did not fail at its file: where it has a result after all, that is taken
+    and nothing is rendered.
     """
 
     topic = topics.VIDEO_REQUESTS
