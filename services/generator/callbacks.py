@@ -1,6 +1,7 @@
 """The judgement of callbacks: whom they are about, what they mean, and the keeping of those that match nothing yet."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -135,7 +136,7 @@ class Callbacks:
         if known is None:
             return None
         lately = utc_now() - self._lifecycle.rules.deadline_most
-        found = await self._attempts.with_execution(known, event.time, lately)
+        found = await self._attempts.with_execution(known, _reported_at(event), lately)
         workflow = getattr(event, "workflow", None)
         if len(found) > 1 and workflow:
             found = [attempt for attempt in found if attempt.kind == workflow]
@@ -159,7 +160,7 @@ class Callbacks:
 
 def _news(event: Report) -> News:
     execution = execution_id(event.execution_id)
-    came: dict[str, Any] = {"report_id": event.id, "reported_at": event.time}
+    came: dict[str, Any] = {"report_id": event.id, "reported_at": _reported_at(event)}
     if isinstance(event, WorkflowErrorReported):
         return News(Happening.FAILURE, execution, message=event.error_message, **came)
     if event.status == "failed":
@@ -168,6 +169,10 @@ def _news(event: Report) -> News:
     if video_url is None and s3_key is None:
         return News(Happening.EMPTY_RESULT, execution, **came)
     return News(Happening.RESULT, execution, video_url=video_url, s3_key=s3_key, **came)
+
+
+def _reported_at(event: Report) -> datetime:
+    return event.reported_at or event.time
 
 
 def _newest(event: Report) -> int | None:

@@ -90,8 +90,10 @@ class Attempts:
         """
         documents = await self._collection.find({"executionId": execution_id}).to_list()
         found = [Attempt.model_validate(document) for document in documents]
-        running = [one for one in found if one.state in LIVING or (one.completed_at and one.completed_at >= at)]
-        return running or [attempt for attempt in found if attempt.called_at and attempt.called_at >= called_since]
+        lately = [one for one in found if one.called_at and one.called_at >= called_since]
+        went_on = [one for one in lately if one.may_run or (one.completed_at and one.completed_at > at)]
+        living = [one for one in found if one.state in LIVING and one not in went_on]
+        return [*living, *went_on] or lately
 
     async def known_to_run_as(self, kind: Kind, called_since: datetime, ids: list[str]) -> set[str]:
         """Return those of these executions that attempts of this kind run as which were called since then."""

@@ -156,7 +156,7 @@ class Requests:
 
 
 def _delivered(attempt: Attempt | None) -> TypeGuard[Attempt]:
-    return attempt is not None and attempt.state is State.COMPLETED
+    return attempt is not None and bool(attempt.video_url or attempt.s3_key)
 
 
 def _tell_log(before: Attempt, after: Attempt, news: News, verdict: Verdict) -> None:

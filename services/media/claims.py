@@ -82,6 +82,11 @@ class Claims:
         refused = {"$set": {"writing": False, "refused": True}, "$unset": {"sweepAt": ""}}
         await self._collection.update_one({"_id": key}, refused)
 
+    async def close(self, key: str, video_id: str) -> bool:
+        """See to it that no other video takes the key any more; return False where one has."""
+        own = {"_id": key, "videoId": video_id}
+        return (await self._collection.update_one(own, {"$unset": {"refused": ""}})).matched_count > 0
+
     async def leave(self, key: str) -> None:
         """Note that nobody writes to the key any more: what became of it is looked at now."""
         await self._collection.update_one({"_id": key}, {"$set": {"writing": False, "sweepAt": utc_now()}})

@@ -62,6 +62,8 @@ class Sweeper:
 
         A writer that was stalled may wake up, and a storage whose disk was full ends what had long been broken off.
         """
+        if claim.foreign and not await self._claims.close(claim.key, claim.video_id):
+            return  # it was refused to this video, and another has taken it since
         await asyncio.to_thread(self._erase_objects, claim)
         now, forget_at = utc_now(), claim.claimed_at + self._forget_after
         if now >= forget_at:

@@ -73,9 +73,10 @@ class Backlog:
         self._renewals = 0
         self._standstill = Standstill(patience, clock)
         self._stuck = Standstill(patience, clock)
+        self._beyond: Offsets = {}
         self._caught_up: Offsets = {}
         self._looks: deque[tuple[float, Offsets]] = deque(maxlen=MOST_LOOKS)
-        self._looked_at = self._all_heard_until = clock()
+        self._looked_at = self._all_heard_until = self._heard_until = clock()
 
     async def look(self) -> set[str]:
         """Measure, and return the topics that stand still."""
@@ -94,15 +95,21 @@ class Backlog:
         return {partition.topic for partition, done in waiting.items() if self._standstill.stands(partition, done)}
 
     async def _begin_anew(self) -> None:
-        """Read from the beginning what is read beyond the end; the next look tries again where that fails."""
+        """Read from the beginning what is read beyond the end, from the same offset at two looks in a row.
+
+        Once may be a new leader that does not know yet how far its records are confirmed.
+        """
+        before, self._beyond = self._beyond, {}
         for consumer in filter(None, (one.consumer for one in readers(self._consumers))):
             with contextlib.suppress(TimeoutError, KafkaError):
                 async with asyncio.timeout(POSITION_SECONDS):
                     beyond = await _beyond_the_end(consumer)
-                    if beyond:
-                        told = [f"{one.topic}/{one.partition}" for one in beyond]
+                    self._beyond |= beyond
+                    again = [one for one, offset in beyond.items() if before.get(one) == offset]
+                    if again:
+                        told = [f"{one.topic}/{one.partition}" for one in again]
                         log.warning("kafka.read_beyond_the_end", partitions=told)
-                        await consumer.seek_to_beginning(*beyond)
+                        await consumer.seek_to_beginning(*again)
 
     async def measure(self) -> Seen | None:
         """Measure what waits, whether or not anybody is to take it; None where the brokers do not say."""
@@ -123,7 +130,7 @@ class Backlog:
         now = self._clock()
         if now - self._looked_at > UNKNOWN_AFTER_SECONDS:
             return timedelta(0)
-        return timedelta(seconds=now - self._all_heard_until)
+        return timedelta(seconds=now - self._heard_until)
 
     def _note(self, began: float, seen: Seen) -> None:
         """Learn until when all is handled: up to the newest look whose ends have been reached, or forgotten.
@@ -156,9 +163,9 @@ class Backlog:
         moving = [at for one, at in waiting_since.items() if not self._stuck.stands(one, reached[one])]
         self._stuck.keep_only(waiting_since)
         heard = [at for at, _ in self._looks if at < min(moving, default=math.inf)]
-        self._all_heard_until = max([self._all_heard_until, *heard])
+        self._heard_until = max(heard, default=self._all_heard_until)
         while self._looks and self._looks[0][0] < min(waiting_since.values(), default=math.inf):
-            self._looks.popleft()
+            self._all_heard_until, _ = self._looks.popleft()
 
     def renewed(self) -> None:
         """Note that the consumers were made anew: they have their time before they stand still again."""
@@ -197,14 +204,19 @@ def topics_of(subscribers: Iterable[LogicSubscriber[Any]]) -> set[str]:
     return {topic for subscriber in subscribers for topic in subscriber.topic_names_for_subscribe}
 
 
-async def _beyond_the_end(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-    """Return what it reads beyond the end that its own last read was told of.
+async def _beyond_the_end(consumer: AIOKafkaConsumer) -> Offsets:
+    """Return where it reads beyond the end that its own last read was told of.
 
     Asked for where a topic ends, an embedded broker names the record that it wrote last, which with two writers at once
     may not be the one with the highest offset.
     """
-    ends = {one: consumer.highwater(one) for one in sorted(consumer.assignment())}
-    return [one for one, end in ends.items() if end is not None and await consumer.position(one) > end]
+    beyond: Offsets = {}
+    for one in sorted(consumer.assignment()):
+        if consumer.highwater(one) is not None:
+            offset, end = await consumer.position(one), consumer.highwater(one)
+            if end is not None and offset > end:
+                beyond[one] = offset
+    return beyond
 
 
 async def _handled_by(

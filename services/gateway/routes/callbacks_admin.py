@@ -85,6 +85,6 @@ def _settled(error: CallbackSettledError) -> ApiError:
     if error.outcome is None:
         message = "This webhook waits to be judged as it is. Look at it again in a moment."
     else:
-        why = f"its outcome is {error.outcome!r}"
-        message = f"This webhook can't be changed so: {why}. Only what nobody could place can be."
+        rule = "What counted stays so, and only what nobody could place can be discarded."
+        message = f"This webhook can't be changed so: its outcome is {error.outcome!r}. {rule}"
     return ApiError(409, "CALLBACK_SETTLED", message)

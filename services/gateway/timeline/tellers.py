@@ -177,7 +177,7 @@ def _video_failed(event: events.VideoFailed) -> Entry:
             event,
             "media",
             "transfer.cancelled",
-            "Nothing of it is kept, as you asked; what the workflow itself had stored goes with the video.",
+            "Nothing of it is kept, as you asked; what the workflow itself stored stays until the video is deleted.",
         )
     message = f"The file could not be stored: {first_sentence(event.message)}."
     return _entry(event, "media", "transfer.failed", message, level="error", details={"code": event.code})

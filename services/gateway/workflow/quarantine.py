@@ -132,6 +132,7 @@ class Quarantine:
             raise CallbackSettledError(outcome)
         # Judged already under its own id, it is a new event to those who keep what they could not place.
         news = {"id": again_id(event.id, receipt.get("tries", 0) + 1), "time": utc_now(), "replaces": event.id}
+        news["reported_at"] = event.reported_at or event.time
         if about:
             news |= {"video_id": about["videoId"], "attempt": about["attempt"]}
         again = event.model_copy(update=news)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from shared.contracts import topics
 from shared.contracts.events.base import Event, VideoEvent
+from shared.contracts.wire import UtcTime
 
 
 class CompletionReported(Event):
@@ -14,7 +15,8 @@ class CompletionReported(Event):
     `attempt` is None where neither the callback URL nor the body names one: then the newest attempt is meant, of those
     up to `newest`, which was the newest when the webhook came. It may be judged again much later.
 
-    `replaces` is the id of the event that the same webhook was until a person had it passed on anew.
+    `replaces` is the id of the event that the same webhook was until a person had it passed on anew; then `reported_at`
+    says when the webhook came.
     """
 
     topic = topics.VIDEO_CALLBACKS
@@ -29,6 +31,7 @@ class CompletionReported(Event):
     error: str | None = None
     execution_id: str | None = None
     replaces: str | None = None
+    reported_at: UtcTime | None = None
 
     def key(self) -> str:
         """Return the video's id."""
@@ -38,7 +41,7 @@ class CompletionReported(Event):
 class WorkflowErrorReported(Event):
     """A workflow broke. `video_id` and `attempt` are known only where the callback URL carried them.
 
-    `replaces` as in CompletionReported.
+    `replaces` and `reported_at` as in CompletionReported.
     """
 
     topic = topics.VIDEO_CALLBACKS
@@ -49,6 +52,7 @@ class WorkflowErrorReported(Event):
     video_id: str | None = None
     attempt: int | None = None
     replaces: str | None = None
+    reported_at: UtcTime | None = None
 
     def key(self) -> str:
         """Return the video's id where it is known, else the execution's."""

@@ -18,6 +18,7 @@ from shared.contracts.events import (
     WorkflowCompleted,
     WorkflowErrorReported,
     WorkflowNoted,
+    again_id,
 )
 from shared.contracts.wire import utc_now
 from tests.unit.generator.attempts_world import LAST_DEADLINE, LONG, USER, VIDEO, Says, World
@@ -193,6 +194,28 @@ def test_a_failure_that_two_running_attempts_may_mean_is_for_none_once_the_other
     look_again(world)
     assert world.judged("receipt") == ["held"]
     assert world.attempts[2].state is State.STARTED
+
+
+def test_a_failure_that_was_held_for_two_is_for_neither_when_it_is_judged_again() -> None:
+    world = World()
+    hear(world, FIRST)
+    called(world, 1)
+    hear(world, RETRY)
+    called(world, 2)
+    came = utc_now() - timedelta(minutes=1)
+    again = {"id": again_id("receipt", 1), "replaces": "receipt", "reported_at": came}
+    hear(world, BROKE.model_copy(update={"time": came}), BROKE.model_copy(update={"time": utc_now(), **again}))
+    assert world.judged("receipt") == ["held", "held"]
+    assert world.attempts[2].state is State.STARTED
+
+
+def test_a_retry_after_a_cancel_takes_the_result_that_came_before_that() -> None:
+    """Asked, n8n had it: there is no webhook that the gateway could know it from."""
+    world = World()
+    hear(world, FIRST)
+    called(world, 1)
+    hear(world, READY, cancelled(1), RETRY.model_copy(update={"takes_result": True}))
+    assert (world.attempts[2].state, world.attempts[2].video_url) == (State.COMPLETED, READY.video_url)
 
 
 def test_a_result_that_crosses_a_retry_is_either_taken_by_that_or_not_taken_at_all() -> None:

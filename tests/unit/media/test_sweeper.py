@@ -11,6 +11,8 @@ from services.media.store import Assets
 from services.media.sweeper import Sweeper
 from shared.contracts.wire import utc_now
 from shared.wiring.metrics import Metrics
+from tests.unit.collection import Memory
+from tests.unit.turns import Run
 
 
 class FakeClaims:
@@ -27,6 +29,9 @@ class FakeClaims:
     async def look_again(self, key: str, at: datetime) -> None:
         self.sweep_at[key] = at
 
+    async def close(self, key: str, video_id: str) -> bool:
+        return False
+
     async def forget(self, key: str) -> None:
         del self.sweep_at[key]
 
@@ -41,6 +46,7 @@ class FakeObjects:
 
     def __init__(self) -> None:
         self.uploads = {"lost.mp4": ["never-told"]}
+        self.erased: list[str] = []
 
     def uploads_to(self, key: str) -> list[str]:
         return self.uploads.get(key, [])
@@ -51,6 +57,7 @@ class FakeObjects:
     def erase(self, key: str) -> None:
         if key == "stuck.mp4":
             raise StorageAwayError("AccessDenied")
+        self.erased.append(key)
 
 
 def sweeper_of(claims: FakeClaims, objects: FakeObjects | None = None) -> Sweeper:
@@ -96,3 +103,27 @@ async def test_an_upload_whose_id_never_arrived_is_ended_too() -> None:
     objects = FakeObjects()
     await sweeper_of(FakeClaims("lost.mp4"), objects).sweep()
     assert objects.uploads == {"lost.mp4": []}
+
+
+async def test_a_refused_object_that_another_video_has_taken_since_is_left_alone() -> None:
+    """Its first video was being deleted: what is to be erased had been listed before."""
+    objects, now = FakeObjects(), utc_now()
+    listed = Claim("taken.mp4", "v", "t", True, False, None, now)
+    await sweeper_of(FakeClaims(), objects).erase(listed)
+    assert objects.erased == []
+
+
+def test_a_refused_key_is_free_for_another_video_until_it_is_closed() -> None:
+    claims = Claims(Memory().collection)
+
+    async def story() -> None:
+        for key in ("a.mp4", "b.mp4"):
+            assert await claims.adopt(key, "first", "t")
+            assert not await claims.adopt(key, "second", "t"), "it has an owner"
+            await claims.refuse(key)
+        assert await claims.adopt("a.mp4", "second", "t")
+        assert not await claims.close("a.mp4", "first"), "another has it"
+        assert await claims.close("b.mp4", "first")
+        assert not await claims.adopt("b.mp4", "second", "t"), "it is about to be erased"
+
+    Run(story()).finish()

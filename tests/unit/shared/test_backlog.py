@@ -156,6 +156,12 @@ async def test_what_stands_still_does_not_count_as_soon_to_be_heard(backlog: Wat
     assert [await behind(backlog, 7 + more, 20) for more in (1, 2, 3, 4)] == [10, 20, 30, 40], "it moves again"
 
 
+async def test_what_moves_again_has_waited_since_it_came(backlog: Watched) -> None:
+    """Else everything would be asked for once more just while what waited is being read."""
+    assert [await behind(backlog, 7, 108) for _ in range(5)] == [10, 20, 30, 0, 0]
+    assert [await behind(backlog, handled, 108) for handled in (50, 90, 108)] == [60, 70, 0]
+
+
 async def test_where_nothing_is_known_nobody_is_behind(backlog: Watched) -> None:
     for handled in range(5):
         await behind(backlog, handled, 9)
