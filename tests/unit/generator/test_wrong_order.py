@@ -150,6 +150,16 @@ def called(world: World, *attempts: int) -> None:
         Run(world.work(lease, Says(Answer(Happening.TAKEN, "status 200", "7"), Told(Said.NOTHING)))).finish()
 
 
+def with_two_calls() -> World:
+    """Return a world whose second attempt runs under the same id as the first one did."""
+    world = World()
+    hear(world, FIRST)
+    called(world, 1)
+    hear(world, RETRY)
+    called(world, 2)
+    return world
+
+
 def lasting_notes(world: World) -> list[str]:
     return [event.code for event in world.post.taken() if isinstance(event, WorkflowNoted) and event.lasting]
 
@@ -164,31 +174,19 @@ def test_a_failure_that_names_only_its_execution_is_heard_of_after_the_end() -> 
 
 
 def test_a_failure_of_an_execution_is_for_the_attempt_that_runs_so() -> None:
-    world = World()
-    hear(world, FIRST)
-    called(world, 1)
-    hear(world, RETRY)
-    called(world, 2)
+    world = with_two_calls()
     hear(world, BROKE.model_copy(update={"time": utc_now()}))
     assert [world.attempts[number].state for number in (1, 2)] == [State.SUPERSEDED, State.FAILED]
 
 
 def test_a_failure_that_two_ended_attempts_may_mean_is_held() -> None:
-    world = World()
-    hear(world, FIRST)
-    called(world, 1)
-    hear(world, RETRY)
-    called(world, 2)
+    world = with_two_calls()
     hear(world, cancelled(2), BROKE)
     assert world.judged("receipt") == ["held"]
 
 
 def test_a_failure_that_two_running_attempts_may_mean_is_for_none_once_the_other_has_ended() -> None:
-    world = World()
-    hear(world, FIRST)
-    called(world, 1)
-    hear(world, RETRY)
-    called(world, 2)
+    world = with_two_calls()
     # It was reported while both ran, and is heard of late.
     hear(world, BROKE.model_copy(update={"time": utc_now() - timedelta(minutes=1)}))
     look_again(world)
@@ -197,11 +195,7 @@ def test_a_failure_that_two_running_attempts_may_mean_is_for_none_once_the_other
 
 
 def test_a_failure_that_was_held_for_two_is_for_neither_when_it_is_judged_again() -> None:
-    world = World()
-    hear(world, FIRST)
-    called(world, 1)
-    hear(world, RETRY)
-    called(world, 2)
+    world = with_two_calls()
     came = utc_now() - timedelta(minutes=1)
     again = {"id": again_id("receipt", 1), "replaces": "receipt", "reported_at": came}
     hear(world, BROKE.model_copy(update={"time": came}), BROKE.model_copy(update={"time": utc_now(), **again}))
