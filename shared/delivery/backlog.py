@@ -14,7 +14,7 @@ import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -72,11 +72,10 @@ class Backlog:
         self._clock = clock
         self._renewals = 0
         self._standstill = Standstill(patience, clock)
-        self._stuck = Standstill(patience, clock)
         self._beyond: Offsets = {}
         self._caught_up: Offsets = {}
         self._looks: deque[tuple[float, Offsets]] = deque(maxlen=MOST_LOOKS)
-        self._looked_at = self._all_heard_until = self._heard_until = clock()
+        self._looked_at = self._all_heard_until = clock()
 
     async def look(self) -> set[str]:
         """Measure, and return the topics that stand still."""
@@ -123,14 +122,11 @@ class Backlog:
         return seen
 
     def behind(self) -> timedelta:
-        """Return since when there may be messages that are not handled yet but soon will be; nothing if unknown.
-
-        What stands still for long is not waited for: it may do so for ever, in a partition that a broker has spoilt.
-        """
+        """Return since when there may be messages that were not handled yet; nothing where that is not known."""
         now = self._clock()
         if now - self._looked_at > UNKNOWN_AFTER_SECONDS:
             return timedelta(0)
-        return timedelta(seconds=now - self._heard_until)
+        return timedelta(seconds=now - self._all_heard_until)
 
     def _note(self, began: float, seen: Seen) -> None:
         """Learn until when all is handled: up to the newest look whose ends have been reached, or forgotten.
@@ -141,7 +137,8 @@ class Backlog:
         self._looks.append((began, seen.ends))
         reached = dict(seen.ends) | seen.handled
         waiting_since = self._waiting_since(seen.ends, reached)
-        self._learn_what_is_heard(waiting_since, reached)
+        while self._looks and self._looks[0][0] < min(waiting_since.values(), default=math.inf):
+            self._all_heard_until, _ = self._looks.popleft()
         self._caught_up = {partition: end for partition, end in seen.ends.items() if reached[partition] == end}
         for topic in {partition.topic for partition in seen.ends}:
             own = [partition for partition in seen.ends if partition.topic == topic]
@@ -158,14 +155,6 @@ class Backlog:
                 if reached.get(partition, end) < end <= now.get(partition, 0):
                     since.setdefault(partition, at)
         return since
-
-    def _learn_what_is_heard(self, waiting_since: Mapping[TopicPartition, float], reached: Offsets) -> None:
-        moving = [at for one, at in waiting_since.items() if not self._stuck.stands(one, reached[one])]
-        self._stuck.keep_only(waiting_since)
-        heard = [at for at, _ in self._looks if at < min(moving, default=math.inf)]
-        self._heard_until = max(heard, default=self._all_heard_until)
-        while self._looks and self._looks[0][0] < min(waiting_since.values(), default=math.inf):
-            self._all_heard_until, _ = self._looks.popleft()
 
     def renewed(self) -> None:
         """Note that the consumers were made anew: they have their time before they stand still again."""

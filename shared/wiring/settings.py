@@ -83,8 +83,7 @@ class CommonSettings(BaseSettings):
     kafka_standstill: Duration = Field(
         default=timedelta(seconds=30),
         gt=timedelta(0),
-        description="Where messages wait and none is handled for so long, the consumers are made anew, and "
-        "nothing waits for these messages any more.",
+        description="Where messages wait and none is handled for so long, the consumers are made anew.",
     )
     dead_letters_in_a_row: int = Field(
         default=20,
