@@ -6,7 +6,7 @@ wait and the group does not move on.
 
 A broker that has forgotten its topics (one in memory, killed; one restored from an old copy) may still be told how far
 the old ones had been handled, by a client that had not noticed. Some answer a read beyond the end with nothing, for as
-long as it is beyond: there reading begins anew.
+long as it is beyond: there reading begins anew. What a broker withholds is not waited for.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from shared.delivery.offsets import Brokers, Offsets
+from shared.delivery.reads import POSITION_SECONDS, Reads, Withheld, reads_of
 from shared.delivery.standstill import Standstill
 from shared.wiring.metrics import Metrics
 
 LOOK_SECONDS = 10.0
 ANSWER_SECONDS = 5.0
-POSITION_SECONDS = 1.0
 MOST_DOUBLINGS = 5
 UNKNOWN_AFTER_SECONDS = 3 * LOOK_SECONDS
 MOST_LOOKS = 1000
@@ -39,10 +39,11 @@ log = structlog.get_logger(__name__)
 
 
 class Seen(NamedTuple):
-    """Where each partition ends, and how far those are handled that got something since all of it was."""
+    """Where each partition ends, how far those are handled that got something since all of it was, how all are read."""
 
     ends: Offsets
     handled: Offsets
+    reads: Reads
 
 
 class Backlog:
@@ -72,43 +73,46 @@ class Backlog:
         self._clock = clock
         self._renewals = 0
         self._standstill = Standstill(patience, clock)
+        self._withheld = Withheld()
+        self._will_not_come: set[TopicPartition] = set()
         self._beyond: Offsets = {}
         self._caught_up: Offsets = {}
         self._looks: deque[tuple[float, Offsets]] = deque(maxlen=MOST_LOOKS)
-        self._looked_at = self._all_heard_until = clock()
+        self._looked_at = self._all_heard_until = self._heard_until = clock()
 
     async def look(self) -> set[str]:
         """Measure, and return the topics that stand still."""
         seen = await self.measure()
         if seen is None:
             return set()
-        await self._begin_anew()
+        await self._begin_anew(seen.reads)
         waiting = {
             partition: handled
             for partition, handled in seen.handled.items()
-            if handled < seen.ends[partition] and partition.topic not in self._at_hand
+            if handled < seen.ends[partition]
+            and partition not in self._will_not_come
+            and partition.topic not in self._at_hand
         }
         self._standstill.keep_only(waiting)
         if not waiting and self._renewals:
             self._be_patient(renewals=0)
         return {partition.topic for partition, done in waiting.items() if self._standstill.stands(partition, done)}
 
-    async def _begin_anew(self) -> None:
+    async def _begin_anew(self, reads: Reads) -> None:
         """Read from the beginning what is read beyond the end, from the same offset at two looks in a row.
 
         Once may be a new leader that does not know yet how far its records are confirmed.
         """
-        before, self._beyond = self._beyond, {}
-        for consumer in filter(None, (one.consumer for one in readers(self._consumers))):
-            with contextlib.suppress(TimeoutError, KafkaError):
-                async with asyncio.timeout(POSITION_SECONDS):
-                    beyond = await _beyond_the_end(consumer)
-                    self._beyond |= beyond
-                    again = [one for one, offset in beyond.items() if before.get(one) == offset]
-                    if again:
-                        told = [f"{one.topic}/{one.partition}" for one in again]
-                        log.warning("kafka.read_beyond_the_end", partitions=told)
-                        await consumer.seek_to_beginning(*again)
+        before, self._beyond = self._beyond, {one: read.offset for one, read in reads.items() if read.offset > read.end}
+        again = {one for one, offset in self._beyond.items() if before.get(one) == offset}
+        if again:
+            log.warning("kafka.read_beyond_the_end", partitions=_told(again))
+        for consumer in _consuming(self._consumers):
+            own = again & consumer.assignment()
+            if own:
+                with contextlib.suppress(TimeoutError, KafkaError):
+                    async with asyncio.timeout(POSITION_SECONDS):
+                        await consumer.seek_to_beginning(*own)
 
     async def measure(self) -> Seen | None:
         """Measure what waits, whether or not anybody is to take it; None where the brokers do not say."""
@@ -122,23 +126,28 @@ class Backlog:
         return seen
 
     def behind(self) -> timedelta:
-        """Return since when there may be messages that were not handled yet; nothing where that is not known."""
+        """Return since when there may be messages that will come and are not handled yet; nothing if not known."""
         now = self._clock()
         if now - self._looked_at > UNKNOWN_AFTER_SECONDS:
             return timedelta(0)
-        return timedelta(seconds=now - self._all_heard_until)
+        return timedelta(seconds=now - self._heard_until)
 
     def _note(self, began: float, seen: Seen) -> None:
         """Learn until when all is handled: up to the newest look whose ends have been reached, or forgotten.
 
-        That may be this look: where nothing waits, looks that failed before it say nothing of being behind.
+        That may be this look: where nothing waits, looks that failed before it say nothing of being behind. What is
+        withheld counts again, and since it came, as soon as the broker gives it after all.
         """
         self._looked_at = began
         self._looks.append((began, seen.ends))
         reached = dict(seen.ends) | seen.handled
         waiting_since = self._waiting_since(seen.ends, reached)
+        self._look_for_withheld({one: reached[one] for one in waiting_since}, seen.reads)
         while self._looks and self._looks[0][0] < min(waiting_since.values(), default=math.inf):
             self._all_heard_until, _ = self._looks.popleft()
+        coming = [at for one, at in waiting_since.items() if one not in self._will_not_come]
+        heard = [at for at, _ in self._looks if at < min(coming, default=math.inf)]
+        self._heard_until = max(heard, default=self._all_heard_until)
         self._caught_up = {partition: end for partition, end in seen.ends.items() if reached[partition] == end}
         for topic in {partition.topic for partition in seen.ends}:
             own = [partition for partition in seen.ends if partition.topic == topic]
@@ -146,6 +155,11 @@ class Backlog:
             self._metrics.consumer_lag.labels(topic=topic).set(lag)
             oldest = min(waiting_since.get(one, began) for one in own)
             self._metrics.unhandled_seconds.labels(topic=topic).set(began - oldest)
+
+    def _look_for_withheld(self, waiting: Offsets, reads: Reads) -> None:
+        before, self._will_not_come = self._will_not_come, self._withheld.among(waiting, reads)
+        if self._will_not_come - before:
+            log.warning("kafka.message_withheld", partitions=_told(self._will_not_come - before))
 
     def _waiting_since(self, now: Offsets, reached: Offsets) -> dict[TopicPartition, float]:
         """Return which look first saw what still waits; what was forgotten does not."""
@@ -169,7 +183,9 @@ class Backlog:
         async with Brokers(self._servers) as brokers:
             ends = await brokers.ends(topics_of(told))
             moved_on = [partition for partition, end in ends.items() if end != self._caught_up.get(partition, 0)]
-            return Seen(ends, await self._handled(brokers, moved_on))
+            handled = await self._handled(brokers, moved_on)
+        reads = await asyncio.gather(*map(reads_of, _consuming(self._consumers)))
+        return Seen(ends, handled, {one: read for own in reads for one, read in own.items()})
 
     async def _handled(self, brokers: Brokers, partitions: Collection[TopicPartition]) -> Offsets:
         """Return how far each is handled: committed by any member of the group; without a group, read here."""
@@ -193,19 +209,12 @@ def topics_of(subscribers: Iterable[LogicSubscriber[Any]]) -> set[str]:
     return {topic for subscriber in subscribers for topic in subscriber.topic_names_for_subscribe}
 
 
-async def _beyond_the_end(consumer: AIOKafkaConsumer) -> Offsets:
-    """Return where it reads beyond the end that its own last read was told of.
+def _consuming(broker: KafkaBroker) -> list[AIOKafkaConsumer]:
+    return [one.consumer for one in readers(broker) if one.consumer is not None]
 
-    Asked for where a topic ends, an embedded broker names the record that it wrote last, which with two writers at once
-    may not be the one with the highest offset.
-    """
-    beyond: Offsets = {}
-    for one in sorted(consumer.assignment()):
-        if consumer.highwater(one) is not None:
-            offset, end = await consumer.position(one), consumer.highwater(one)
-            if end is not None and offset > end:
-                beyond[one] = offset
-    return beyond
+
+def _told(partitions: Iterable[TopicPartition]) -> list[str]:
+    return sorted(f"{one.topic}/{one.partition}" for one in partitions)
 
 
 async def _handled_by(

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaTimeoutError
 from shared.delivery.backlog import LOOK_SECONDS, UNKNOWN_AFTER_SECONDS, Backlog, Seen
 from shared.delivery.inbox import consumer_broker
 from shared.delivery.offsets import Offsets
+from shared.delivery.reads import Read, Reads
 from shared.wiring.metrics import Metrics
 from shared.wiring.settings import CommonSettings
 
@@ -24,7 +25,9 @@ class Watched(Backlog):
         self.now = 0.0
         self.waiting: Offsets = {}
         self.ends: Offsets = {}
+        self.reads: Reads = {}
         self.failure: Exception | None = None
+        self.standing: set[str] = set()
         self.metrics = Metrics()
         super().__init__(
             consumer_broker(NOBODY, "media"),
@@ -39,11 +42,12 @@ class Watched(Backlog):
         if self.failure is not None:
             raise self.failure
         ends = {partition: handled + 1 for partition, handled in self.waiting.items()} | self.ends
-        return Seen(ends, self.waiting)
+        return Seen(ends, self.waiting, self.reads)
 
     async def after(self, seconds: float) -> set[str]:
         self.now += seconds
-        return await self.look()
+        self.standing = await self.look()
+        return self.standing
 
     async def seconds_until_standing(self) -> float:
         began = self.now
@@ -143,6 +147,48 @@ async def test_looks_that_failed_make_nobody_behind_who_has_handled_all(backlog:
     assert backlog.behind() < timedelta(seconds=UNKNOWN_AFTER_SECONDS)
     backlog.failure = None
     assert await behind(backlog, 9, 9) == 0
+
+
+async def behind_after_read(backlog: Watched, handled: int, end: int, *, read: int, told: int | None = None) -> float:
+    """Return how far behind it is after one more look; this process's own read was answered anew just before it."""
+    backlog.reads = {ONE: Read(read, read if told is None else told, int(backlog.now * 1000))}
+    return await behind(backlog, handled, end)
+
+
+async def test_what_a_broker_counts_and_gives_to_no_read_is_not_waited_for(backlog: Watched) -> None:
+    """One such message kept the gateway from asking for anything, for ever."""
+    assert [await behind_after_read(backlog, 7, 8, read=7) for _ in range(5)] == [10, 20, 0, 0, 0]
+    oldest = backlog.metrics.registry.get_sample_value("reelway_oldest_unhandled_event_seconds", {"topic": "things"})
+    assert oldest == 4 * LOOK_SECONDS, "it waits all the same"
+    assert not backlog.standing, "new consumers would not get it either"
+    assert await behind_after_read(backlog, 7, 9, read=7, told=9) == 60, "given after all, it has waited since it came"
+    assert await behind_after_read(backlog, 9, 9, read=9) == 0
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param({"read": 7, "told": 8}, id="not read yet"),
+        pytest.param({"read": 8}, id="not handled yet"),
+    ],
+)
+async def test_what_is_only_slow_is_waited_for(backlog: Watched, given: dict[str, int]) -> None:
+    assert [await behind_after_read(backlog, 7, 8, **given) for _ in range(5)] == [10, 20, 30, 40, 50]
+
+
+async def test_reads_that_are_not_answered_say_nothing(backlog: Watched) -> None:
+    """A busy broker may name an end at once, and leave a read waiting."""
+    backlog.reads = {ONE: Read(7, 7, 0)}
+    assert [await behind(backlog, 7, 8) for _ in range(5)] == [10, 20, 30, 40, 50]
+
+
+async def test_a_partition_that_is_read_elsewhere_is_waited_for(backlog: Watched) -> None:
+    assert [await behind(backlog, 7, 8) for _ in range(5)] == [10, 20, 30, 40, 50]
+
+
+async def test_where_it_is_read_on_nothing_was_withheld(backlog: Watched) -> None:
+    found = [await behind_after_read(backlog, handled, handled + 1, read=handled) for handled in (7, 7, 8, 8, 9)]
+    assert found == [10, 20, 10, 20, 10]
 
 
 async def test_where_nothing_is_known_nobody_is_behind(backlog: Watched) -> None:

@@ -14,6 +14,7 @@ from faststream.kafka import KafkaBroker
 
 from shared.delivery.backlog import Backlog
 from shared.delivery.inbox import consumer_broker
+from shared.delivery.reads import reads_of
 from shared.wiring import consumers, kafka
 from shared.wiring.consumers import ClientStuckError, Consumers
 from shared.wiring.kafka import KafkaLink
@@ -243,16 +244,20 @@ async def test_what_is_read_beyond_the_end_for_long_is_read_from_its_beginning()
         def highwater(self, partition: TopicPartition) -> int | None:
             return {0: 3, 1: 19}.get(partition.partition)
 
+        def last_poll_timestamp(self, _: TopicPartition) -> int:
+            return 0
+
         async def position(self, partition: TopicPartition) -> int:
             return offsets[partition]
 
         async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
             sought.extend(partitions)
 
-    broker.subscriber("t").consumer = cast("AIOKafkaConsumer", Reading())
+    consumer = cast("AIOKafkaConsumer", Reading())
+    broker.subscriber("t").consumer = consumer
     backlog = Backlog(broker, NOBODY.kafka_servers, (), METRICS, timedelta(seconds=1))
-    await backlog._begin_anew()
+    await backlog._begin_anew(await reads_of(consumer))
     assert sought == []
     offsets[lagging] = 21
-    await backlog._begin_anew()
+    await backlog._begin_anew(await reads_of(consumer))
     assert sought == [forgotten]
