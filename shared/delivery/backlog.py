@@ -25,12 +25,13 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from shared.delivery.offsets import Brokers, Offsets
-from shared.delivery.reads import POSITION_SECONDS, Reads, Withheld, reads_of
+from shared.delivery.reads import Reads, Withheld, reads_of
 from shared.delivery.standstill import Standstill
 from shared.wiring.metrics import Metrics
 
 LOOK_SECONDS = 10.0
 ANSWER_SECONDS = 5.0
+POSITION_SECONDS = 1.0
 MOST_DOUBLINGS = 5
 UNKNOWN_AFTER_SECONDS = 3 * LOOK_SECONDS
 MOST_LOOKS = 1000
@@ -75,7 +76,7 @@ class Backlog:
         self._standstill = Standstill(patience, clock)
         self._withheld = Withheld()
         self._will_not_come: set[TopicPartition] = set()
-        self._beyond: Offsets = {}
+        self._beyond: Reads = {}
         self._caught_up: Offsets = {}
         self._looks: deque[tuple[float, Offsets]] = deque(maxlen=MOST_LOOKS)
         self._looked_at = self._all_heard_until = self._heard_until = clock()
@@ -99,16 +100,16 @@ class Backlog:
         return {partition.topic for partition, done in waiting.items() if self._standstill.stands(partition, done)}
 
     async def _begin_anew(self, reads: Reads) -> None:
-        """Read from the beginning what is read beyond the end, from the same offset at two looks in a row.
+        """Read from the beginning what is read beyond the end, from the same offset at two answers in a row.
 
-        Once may be a new leader that does not know yet how far its records are confirmed.
+        One answer may be that of a new leader, which does not know yet how far its records are confirmed.
         """
-        before, self._beyond = self._beyond, {one: read.offset for one, read in reads.items() if read.offset > read.end}
-        again = {one for one, offset in self._beyond.items() if before.get(one) == offset}
+        before, self._beyond = self._beyond, {one: read for one, read in reads.items() if read.offset > read.end}
+        again = {one for one, read in self._beyond.items() if one in before and read.again(before[one])}
         if again:
             log.warning("kafka.read_beyond_the_end", partitions=_told(again))
         for consumer in _consuming(self._consumers):
-            own = again & consumer.assignment()
+            own = [one for one, read in reads_of(consumer).items() if one in again and read.offset > read.end]
             if own:
                 with contextlib.suppress(TimeoutError, KafkaError):
                     async with asyncio.timeout(POSITION_SECONDS):
@@ -126,7 +127,7 @@ class Backlog:
         return seen
 
     def behind(self) -> timedelta:
-        """Return since when there may be messages that will come and are not handled yet; nothing if not known."""
+        """Return for how long there may be messages that will come and are not handled yet; nothing if not known."""
         now = self._clock()
         if now - self._looked_at > UNKNOWN_AFTER_SECONDS:
             return timedelta(0)
@@ -184,8 +185,8 @@ class Backlog:
             ends = await brokers.ends(topics_of(told))
             moved_on = [partition for partition, end in ends.items() if end != self._caught_up.get(partition, 0)]
             handled = await self._handled(brokers, moved_on)
-        reads = await asyncio.gather(*map(reads_of, _consuming(self._consumers)))
-        return Seen(ends, handled, {one: read for own in reads for one, read in own.items()})
+        reads = {one: read for consumer in _consuming(self._consumers) for one, read in reads_of(consumer).items()}
+        return Seen(ends, handled, reads)
 
     async def _handled(self, brokers: Brokers, partitions: Collection[TopicPartition]) -> Offsets:
         """Return how far each is handled: committed by any member of the group; without a group, read here."""

@@ -1,45 +1,43 @@
 """What this process's own reads were told, and what a broker counts and gives to none of them."""
 
-import asyncio
-import contextlib
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from shared.delivery.offsets import Offsets
 
-POSITION_SECONDS = 1.0
 ANSWERS = 2
 
 
 class Read(NamedTuple):
-    """How its last answer left a partition: what is read next, where the partition ends by it, when it came."""
+    """What is read next, where the partition ended by its last answer, and when that came by the wall clock."""
 
     offset: int
     end: int
     answered_ms: int
 
+    def again(self, before: "Read") -> bool:
+        """Return whether this is a newer answer than `before` to a read of the same offset."""
+        return self.offset == before.offset and self.answered_ms > before.answered_ms
+
 
 Reads = dict[TopicPartition, Read]
 
 
-async def reads_of(consumer: AIOKafkaConsumer) -> Reads:
-    """Return how far it reads what is assigned to it; not where none was answered, nor what isn't found out in time.
+def reads_of(consumer: AIOKafkaConsumer) -> Reads:
+    """Return how each partition is read that is assigned to it; not those without an answer or a position yet.
 
     Asked for where a topic ends, an embedded broker names the record that it wrote last, which with two writers at once
     may not be the one with the highest offset. What a read is told is right.
     """
-    reads: Reads = {}
-    with contextlib.suppress(TimeoutError, KafkaError):
-        async with asyncio.timeout(POSITION_SECONDS):
-            for one in sorted(consumer.assignment()):
-                if consumer.highwater(one) is not None:
-                    offset = await consumer.position(one)
-                    end, answered_ms = consumer.highwater(one), consumer.last_poll_timestamp(one)
-                    if end is not None and answered_ms is not None:
-                        reads[one] = Read(offset, end, answered_ms)
-    return reads
+    subscription = consumer._subscription.subscription  # AIOKafkaConsumer.position would wait where there is none
+    assignment = None if subscription is None else subscription.assignment
+    states = {} if assignment is None else {one: assignment.state_value(one) for one in assignment.tps}
+    return {
+        one: Read(state.position, state.highwater, state.timestamp)
+        for one, state in states.items()
+        if state.has_valid_position and state.highwater is not None
+    }
 
 
 class Withheld:
@@ -47,7 +45,8 @@ class Withheld:
 
     An embedded broker makes a topic known before it has set where its partitions end. What is written in between is
     counted, and given to nobody until something more is written there. Only reads tell that from what is not read or
-    handled yet: all before it is handled, and new answers, again and again, say that there is no more.
+    handled yet: all before it is handled, and new answers, again and again, say that there is no more. So only a
+    replica that reads the partition itself can tell.
     """
 
     def __init__(self) -> None:
@@ -66,4 +65,4 @@ class Withheld:
         before, answers = self._seen.get(partition, (read, 0))
         if before.offset != read.offset:
             return read, 0
-        return read, answers + (read.answered_ms > before.answered_ms)
+        return read, answers + read.again(before)

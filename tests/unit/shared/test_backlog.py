@@ -186,6 +186,17 @@ async def test_a_partition_that_is_read_elsewhere_is_waited_for(backlog: Watched
     assert [await behind(backlog, 7, 8) for _ in range(5)] == [10, 20, 30, 40, 50]
 
 
+async def test_what_is_slow_is_waited_for_beside_what_is_withheld(backlog: Watched) -> None:
+    async def behind_beside(slow: Offsets, end: int) -> float:
+        backlog.waiting, backlog.ends = {ONE: 7} | slow, {ONE: 8, OTHER: end}
+        backlog.reads = {ONE: Read(7, 7, int(backlog.now * 1000)), OTHER: Read(3, end, int(backlog.now * 1000))}
+        await backlog.after(LOOK_SECONDS)
+        return backlog.behind().total_seconds()
+
+    assert [await behind_beside({}, 3) for _ in range(4)] == [10, 20, 0, 0]
+    assert [await behind_beside({OTHER: 3}, 4) for _ in range(5)] == [10, 20, 30, 40, 50]
+
+
 async def test_where_it_is_read_on_nothing_was_withheld(backlog: Watched) -> None:
     found = [await behind_after_read(backlog, handled, handled + 1, read=handled) for handled in (7, 7, 8, 8, 9)]
     assert found == [10, 20, 10, 20, 10]

@@ -8,13 +8,12 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import InvalidReplicationFactorError, KafkaConnectionError, KafkaError
 from faststream.kafka import KafkaBroker
 
 from shared.delivery.backlog import Backlog
 from shared.delivery.inbox import consumer_broker
-from shared.delivery.reads import reads_of
 from shared.wiring import consumers, kafka
 from shared.wiring.consumers import ClientStuckError, Consumers
 from shared.wiring.kafka import KafkaLink
@@ -229,35 +228,3 @@ async def test_a_consumer_whose_fetching_broke_is_stopped_all_the_same(monkeypat
     assert closed == ["client"]
     assert not consuming.stuck
     assert subscriber.consumer is None
-
-
-async def test_what_is_read_beyond_the_end_for_long_is_read_from_its_beginning() -> None:
-    """Not at once: a new leader may not know yet how far its records are confirmed. Nor where it still moves."""
-    broker, forgotten, lagging = consumer_broker(NOBODY, "media"), TopicPartition("t", 0), TopicPartition("t", 1)
-    offsets = {forgotten: 100, lagging: 20}
-    sought: list[TopicPartition] = []
-
-    class Reading:
-        def assignment(self) -> set[TopicPartition]:
-            return {forgotten, lagging, TopicPartition("t", 2)}
-
-        def highwater(self, partition: TopicPartition) -> int | None:
-            return {0: 3, 1: 19}.get(partition.partition)
-
-        def last_poll_timestamp(self, _: TopicPartition) -> int:
-            return 0
-
-        async def position(self, partition: TopicPartition) -> int:
-            return offsets[partition]
-
-        async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
-            sought.extend(partitions)
-
-    consumer = cast("AIOKafkaConsumer", Reading())
-    broker.subscriber("t").consumer = consumer
-    backlog = Backlog(broker, NOBODY.kafka_servers, (), METRICS, timedelta(seconds=1))
-    await backlog._begin_anew(await reads_of(consumer))
-    assert sought == []
-    offsets[lagging] = 21
-    await backlog._begin_anew(await reads_of(consumer))
-    assert sought == [forgotten]
