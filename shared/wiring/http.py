@@ -151,6 +151,8 @@ def _add_ops(app: FastAPI, metrics: Metrics, health: Health) -> None:
         return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
+_ONLY_READ = ("GET", "HEAD")
+_MAYBE_STORED = "What you asked for may have been stored all the same, so look first"
 _NO_JSON = ApiError(422, "INVALID_JSON", "The body is not valid JSON. Correct it and send it again.")
 _NO_OBJECT = ApiError(
     422, "INVALID_BODY", "Send a JSON object as the body, with the header Content-Type: application/json."
@@ -188,11 +190,12 @@ async def _database_error(request: Request, error: Exception) -> Response:
     if not database_is_away(error):
         return await _unexpected(request, error)
     log.warning("http.database_away", error=repr(error))
-    return failure(unavailable("The service can't reach its database."))
+    stored = "Nothing was stored" if request.method in _ONLY_READ else _MAYBE_STORED
+    return failure(unavailable("The service can't reach its database.", stored))
 
 
 async def _refuse_cut_off(scope: Scope, receive: Receive, send: Send) -> None:
-    error = unavailable("The service was stopped before this was through.", "It may have been stored all the same")
+    error = unavailable("The service was stopped before this was through.", _MAYBE_STORED)
     await failure(error)(scope, receive, send)
 
 

@@ -185,7 +185,8 @@ async def test_with_signatures_instead_of_tokens(
 ) -> None:
     """One workflow takes both calls. The first render takes its time, so the heartbeat is signed, too."""
     plan = renderer.plan("Signed", done=False)
-    renderer.plan(CREATE["videoTopic"], fails="No voice")
+    silent = CREATE | {"videoTopic": "Signed, and silent"}
+    renderer.plan(silent["videoTopic"], fails="No voice")
     signed = n8n.webhook("generate-video-signed")
     both = {"GENERATE_VIDEO_WEBHOOK_URL": signed, "VIDEO_CREATION_WEBHOOK_URL": signed}
     async with with_settings(stack, "generator", **both):
@@ -195,7 +196,7 @@ async def test_with_signatures_instead_of_tokens(
         plan.done.set()
         for node in ("Tell the executionId", "Heartbeat"):
             assert item_of(execution, node)["statusCode"] == 202
-        failing = (await user.client.post("/api/video/create", json=CREATE)).json()["data"]["videoId"]
+        failing = (await user.client.post("/api/video/create", json=silent)).json()["data"]["videoId"]
         failed = await wait_for_status(user.client, failing, "failed", 120)
         await wait_for_status(user.client, video_id, "ready", 180)
     assert failed["error"]["message"] == "No voice"

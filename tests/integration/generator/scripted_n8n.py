@@ -42,6 +42,8 @@ def started(execution_id: object) -> Answer:
 
 
 NOT_REGISTERED = answering(404, '{"code":404,"message":"The requested webhook \\"POST x\\" is not registered."}')
+MIGRATING = answering(200, "n8n is starting up. Please wait", content_type="text/html; charset=utf-8")
+NO_ROUTES = answering(404, "<!DOCTYPE html>\n<pre>Cannot POST /webhook/generate-video</pre>\n")
 DEFAULT = answering(200, '{"message":"Workflow was started"}')
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from services.generator.attempt import Kind
 from services.generator.runs import MOST_BYTES, NotToldError, Runs, Stop, TooMuchError
-from tests.unit.generator.test_n8n import free_port, server
+from tests.unit.generator.test_n8n import MIGRATING, NO_ROUTES, free_port, server
 
 Ask = Callable[[Runs], Awaitable[object]]
 
@@ -127,6 +127,8 @@ async def test_no_page(answer: bytes) -> None:
         (told(500, message="boom"), None),
         (told(503), None),
         (told(302), None),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + MIGRATING, None),
+        (b"HTTP/1.1 404 No\r\n\r\n" + NO_ROUTES, None),
     ],
 )
 async def test_what_comes_of_a_stop(answer: bytes, came: Stop | None) -> None:

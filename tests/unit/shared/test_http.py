@@ -42,7 +42,7 @@ class Service:
         self.app = make_app("test", self.metrics, self.health, no_lifespan)
         self.app.post("/script")(script)
         self.app.post("/size/{name}")(size)
-        self.app.get("/fails/{how}")(fails)
+        self.app.api_route("/fails/{how}", methods=["GET", "POST"])(fails)
 
 
 async def script(script: Script) -> Response:
@@ -134,6 +134,13 @@ async def test_failures_have_the_envelope(client: httpx.AsyncClient, how: str, s
     assert body["error"] == {"code": code}
     assert "bad query" not in response.text
     assert response.headers.get("retry-after") == {"api": "9", "away": "5"}.get(how)
+
+
+async def test_a_write_that_lost_its_database_is_not_called_undone(client: httpx.AsyncClient) -> None:
+    """A database that fell silent had the write, and carried it out: who believed the answer paid twice."""
+    read, written = await client.get("/fails/away"), await client.post("/fails/away")
+    assert "Nothing was stored" in read.json()["message"]
+    assert "may have been stored all the same" in written.json()["message"]
 
 
 async def test_unknown_paths_and_methods_have_the_envelope(client: httpx.AsyncClient) -> None:
