@@ -44,7 +44,7 @@ from services.gateway.workflow.logins import Limits, Logins
 from services.gateway.workflow.progress_reports import ProgressReports
 from services.gateway.workflow.quarantine import Quarantine
 from services.gateway.workflow.quota import Quota
-from services.gateway.workflow.reannouncing import Reannouncing, unanswered_receipt, unanswered_video
+from services.gateway.workflow.reannouncing import Reannouncing, hears, unanswered_receipt, unanswered_video
 from services.gateway.workflow.requests import Requests
 from services.gateway.workflow.start import Start
 from services.gateway.workflow.unheard import Unheard, asking_for
@@ -148,15 +148,14 @@ def _listen(parts: _Parts) -> None:
 def _reannounce(parts: _Parts) -> None:
     settings, runtime, store = parts.settings, parts.runtime, parts.store
     first, most = settings.reannounce_after, settings.reannounce_most
-    behind = runtime.backlog.behind
     videos = Reannouncing(
-        store.video_outbox, unanswered_video, runtime.metrics, behind, first=first, most=most, noting=asking_for
+        store.video_outbox, unanswered_video, runtime.metrics, first=first, most=most, noting=asking_for
     )
-    receipts = Reannouncing(store.receipt_outbox, unanswered_receipt, runtime.metrics, behind, first=first, most=most)
+    receipts = Reannouncing(store.receipt_outbox, unanswered_receipt, runtime.metrics, first=first, most=most)
     unheard = Unheard(store.videos, store.history, runtime.metrics, videos.work, settings.answer_deadline)
     for documents, work in ((store.video_documents, unheard.work), (store.receipt_documents, receipts.work)):
-        poll_every = min(REANNOUNCE_POLL, first / 2)
-        runtime.workers(documents, work, concurrency=4, lease=REANNOUNCE_LEASE, poll_every=poll_every)
+        pace = {"poll_every": min(REANNOUNCE_POLL, first / 2), "may_begin": hears(runtime.backlog.behind)}
+        runtime.workers(documents, work, concurrency=4, lease=REANNOUNCE_LEASE, **pace)
 
 
 def _watch(parts: _Parts) -> None:

@@ -28,6 +28,9 @@ _WHOSE = {"job.token": 1, "job.beat": 1, "job.leasedAt": 1}
 
 Work = Callable[[Lease], Awaitable[None]]
 
+MayBegin = Callable[[], bool]
+"""Returns whether any job may begin now."""
+
 Room = Callable[[Iterable[Document]], Document]
 """Returns the query of the jobs that may begin beside these documents' jobs, which this process does already."""
 
@@ -44,7 +47,8 @@ class Workers:
 
     `work` ends a job with the lease's finish, hand_over or again. An exception it raises makes the job due again
     after a backoff; deadlines are the work's own affair. Jobs of dead workers are taken over. Where `room` is given,
-    it is asked before each job is begun: so what is slow takes only its share of the places.
+    it is asked before each job is begun: so what is slow takes only its share of the places. While `may_begin` says no,
+    due jobs stay as they are, which costs the database nothing.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Workers:
         retry_most: timedelta = timedelta(minutes=1),
         grace: timedelta = timedelta(seconds=5),
         room: Room = lambda _: {},
+        may_begin: MayBegin = lambda: True,
         stop_time: StopTime | None = None,
     ) -> None:
         self._collection = collection
@@ -75,6 +80,7 @@ class Workers:
         self._standstill = Standstill(lease)
         self._ages = Ages(collection, metrics)
         self._room = room
+        self._may_begin = may_begin
         self._running: dict[object, _Begun] = {}
         self._woken = asyncio.Event()
 
@@ -116,12 +122,12 @@ class Workers:
 
     @property
     def _free(self) -> int:
-        return self._concurrency - len(self._running)
+        return self._concurrency - len(self._running) if self._may_begin() else 0
 
     async def _start_due(self) -> None:
         begun = True
-        while begun and self._free > 0:
-            begun, free = False, self._free
+        while begun and (free := self._free):
+            begun = False
             due = {"job.dueAt": {"$gte": EPOCH, "$lte": utc_now()}, **self._room(self._begun)}
             found = await self._collection.find(due, {"job": 1}).sort("job.dueAt").limit(free).to_list()
             for document in found:
@@ -138,7 +144,7 @@ class Workers:
         for document in others:
             job = document["job"]
             stands = self._standstill.stands(document["_id"], (job["token"], job["beat"]))
-            if stands and self._free > 0:
+            if stands and self._free:
                 mark = {"job.token": job["token"], "job.beat": job["beat"]}
                 if await self._claim({"_id": document["_id"], **mark}):
                     self._takeovers.inc()

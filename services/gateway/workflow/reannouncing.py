@@ -32,18 +32,13 @@ log = structlog.get_logger(__name__)
 
 
 class Reannouncing:
-    """The jobs `reannounce` of one collection; waits from `first` to `most` lie between two times of asking.
-
-    While this service is `behind` with what it is told, nothing is asked: the answers may well wait to be heard, and
-    each time of asking makes more of them.
-    """
+    """The jobs `reannounce` of one collection; waits from `first` to `most` lie between two times of asking."""
 
     def __init__(
         self,
         outbox: Outbox,
         unanswered: Unanswered,
         metrics: Metrics,
-        behind: Callable[[], timedelta],
         *,
         first: timedelta,
         most: timedelta,
@@ -52,7 +47,6 @@ class Reannouncing:
         self._outbox = outbox
         self._unanswered = unanswered
         self._metrics = metrics
-        self._behind = behind
         self._first = first
         self._most = most
         self._noting = noting
@@ -63,8 +57,8 @@ class Reannouncing:
         wait = backoff(lease.tries, first=self._first, most=self._most)
         if not events:
             await lease.finish()
-        elif "outboxAt" in lease.document or self._behind() > FAR_BEHIND:
-            await lease.again(wait)  # the last time of asking has not been published, or its answer not heard
+        elif "outboxAt" in lease.document:
+            await lease.again(wait)  # the last time of asking has not been published
         else:
             enter_trace(lease.document.get("traceparent"))
             await lease.again(wait, self._outbox.carry(self._noting(lease.document, wait), *events))
@@ -76,6 +70,14 @@ class Reannouncing:
         for name in names:
             self._metrics.reannounced.labels(type=name).inc()
         log.info("reannounced", types=names, tries=lease.tries)
+
+
+def hears(behind: Callable[[], timedelta]) -> Callable[[], bool]:
+    """Return what says whether to ask now: not while this service is far `behind` with what it is told.
+
+    The answers may well wait to be heard, and each time of asking makes more of them.
+    """
+    return lambda: behind() <= FAR_BEHIND
 
 
 def unanswered_video(document: Document) -> Sequence[Event]:

@@ -12,7 +12,7 @@ from tests.integration.shared.conftest import Collection, Document
 LEASE = timedelta(seconds=1)
 
 
-def workers(collection: Collection, work: Work, metrics: Metrics | None = None, **options: timedelta) -> Workers:
+def workers(collection: Collection, work: Work, metrics: Metrics | None = None, **options: object) -> Workers:
     quick = {"poll_every": timedelta(seconds=0.1), "retry_first": timedelta(seconds=0.1), "lease": LEASE, **options}
     return Workers(collection, work, metrics=metrics or Metrics(), **quick)  # type: ignore[arg-type]
 

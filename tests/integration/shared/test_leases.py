@@ -26,13 +26,35 @@ async def test_due_work_is_done_once_however_many_look(collection: Collection) -
     await collection.insert_many([{"_id": str(n), "job": new_job("x")} for n in range(12)])
     await collection.insert_one({"_id": "later", "job": new_job("x", due_at=utc_now() + timedelta(hours=1))})
     async with working(*replicas):
-        await until(lambda: _all_done(collection))
+        await until(lambda: _done(collection, 12))
     assert [d["done"] async for d in collection.find({"job": {"$exists": False}})] == [1] * 12
     assert "done" not in await state(collection, "later")
 
 
-async def _all_done(collection: Collection) -> bool:
-    return await collection.count_documents({"done": {"$exists": True}}) == 12
+async def test_while_nothing_may_begin_due_jobs_stay_as_they_are(collection: Collection) -> None:
+    """Jobs that were begun only to be put off kept the database from what they waited for."""
+    refused, may_begin = 0, False
+
+    def begins() -> bool:
+        nonlocal refused
+        refused += not may_begin
+        return may_begin
+
+    async def work(lease: Lease) -> None:
+        await lease.finish({"$inc": {"done": 1}})
+
+    dead = {"kind": "x", "tries": 1, "token": "of a dead one", "beat": 0, "leasedAt": utc_now()}
+    await collection.insert_many([{"_id": "due", "job": new_job("x")}, {"_id": "dead", "job": dead}])
+    before = await collection.find().to_list()
+    async with working(workers(collection, work, may_begin=begins)):
+        await until(lambda: refused > 30, "looked at for longer than a lease")
+        assert await collection.find().to_list() == before
+        may_begin = True
+        await until(lambda: _done(collection, 2))
+
+
+async def _done(collection: Collection, count: int) -> bool:
+    return await collection.count_documents({"done": {"$exists": True}}) == count
 
 
 async def test_work_that_fails_is_done_again_and_its_tries_are_counted(collection: Collection) -> None:
@@ -102,7 +124,7 @@ async def test_no_more_than_the_agreed_number_works_at_once(collection: Collecti
     await collection.insert_many([{"_id": str(n), "job": new_job("x")} for n in range(12)])
     pool = Workers(collection, work, metrics=Metrics(), concurrency=2, lease=LEASE, poll_every=timedelta(seconds=0.05))
     async with working(pool):
-        await until(lambda: _all_done(collection))
+        await until(lambda: _done(collection, 12))
     assert most == 2
 
 
@@ -129,7 +151,7 @@ async def test_what_has_no_room_beside_the_others_waits_and_lets_others_pass(col
     await collection.insert_many([{"_id": str(n), "owner": owner, "job": new_job("x")} for owner, n in ids])
     pool = Workers(collection, work, metrics=Metrics(), lease=LEASE, poll_every=timedelta(seconds=0.05), room=room)
     async with working(pool):
-        await until(lambda: _all_done(collection))
+        await until(lambda: _done(collection, 12))
     assert most_of_ann == 1
 
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from services.gateway.workflow.asking import deleted
-from services.gateway.workflow.reannouncing import FAR_BEHIND, Reannouncing, unanswered_video
+from services.gateway.workflow.reannouncing import FAR_BEHIND, Reannouncing, hears, unanswered_video
 from shared.contracts.events import Event, VideoCancelled, VideoRetryRequested
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease
@@ -49,20 +49,19 @@ class FakeLease:
 
 
 @pytest.mark.parametrize(
-    ("behind", "document", "asked"),
-    [
-        (timedelta(0), {}, [ASKED]),
-        (FAR_BEHIND, {}, [ASKED]),
-        (FAR_BEHIND + timedelta(seconds=1), {}, []),
-        (timedelta(0), {"outboxAt": "not published yet"}, []),
-    ],
+    ("behind", "asks"), [(timedelta(0), True), (FAR_BEHIND, True), (FAR_BEHIND + timedelta(seconds=1), False)]
 )
-async def test_nothing_is_asked_while_the_answer_may_wait_to_be_heard(
-    behind: timedelta, document: dict[str, Any], asked: list[Event]
+def test_nothing_is_asked_while_the_answer_may_wait_to_be_heard(behind: timedelta, asks: bool) -> None:
+    assert hears(lambda: behind)() is asks
+
+
+@pytest.mark.parametrize(("document", "asked"), [({}, [ASKED]), ({"outboxAt": "not published yet"}, [])])
+async def test_nothing_is_asked_before_the_last_time_was_published(
+    document: dict[str, Any], asked: list[Event]
 ) -> None:
     outbox, lease = FakeOutbox(), FakeLease(**document)
     first, most = timedelta(seconds=30), timedelta(minutes=5)
-    asking = Reannouncing(cast("Outbox", outbox), lambda _: [ASKED], Metrics(), lambda: behind, first=first, most=most)
+    asking = Reannouncing(cast("Outbox", outbox), lambda _: [ASKED], Metrics(), first=first, most=most)
     await asking.work(cast("Lease", lease))
     assert outbox.carried == asked
     assert len(lease.waits) == 1
