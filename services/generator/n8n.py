@@ -12,6 +12,7 @@ import httpx
 import structlog
 
 from services.generator.domain import Happening, execution_id
+from services.generator.refusals import took_nothing
 from shared.wiring.http_client import HttpClient
 
 MAX_ANSWER_BYTES = 64 * 1024
@@ -25,9 +26,6 @@ _WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((httpx.TimeoutException, TimeoutError), "no answer in time"),
     ((httpx.NetworkError, httpx.RemoteProtocolError), "the connection broke off"),
 )
-
-_MIGRATING = b"n8n is starting up. Please wait"
-_NO_ROUTES = b"<pre>Cannot POST /"
 
 log = structlog.get_logger(__name__)
 
@@ -101,25 +99,14 @@ async def _answer(response: httpx.Response) -> Answer:
     if status in (429, 503):
         return Answer(Happening.REFUSED, reason, retry_after=retry_after(response.headers.get("retry-after")))
     body = await bounded_body(response) if status == 404 or 200 <= status < 300 else b""
-    if is_starting(status, body):
-        return Answer(Happening.REFUSED, "it was starting")
+    if took_nothing(status, body, response.request.url.raw_path.decode("ascii").partition("?")[0]):
+        return Answer(Happening.REFUSED, reason if status == 404 else "it is starting")
     if 200 <= status < 300:
         return Answer(Happening.TAKEN, reason, execution_id=_execution_in(body))
-    if status == 404 and b"is not registered" in body:
-        return Answer(Happening.REFUSED, reason)
     # 408 and 409 may come from a proxy, or from an engine that is already busy with this very attempt.
     if 400 <= status < 500 and status not in (408, 409):
         return Answer(Happening.REJECTED, reason)
     return Answer(Happening.UNCERTAIN, reason)
-
-
-def is_starting(status: int, body: bytes) -> bool:
-    """Return whether n8n says this to any POST since it is starting: it took nothing.
-
-    Its port answers early (n8n 2.41.1, `abstract-server.js`): before it has its routes, 404 with Express's own page;
-    while its database is migrated, 200 with one sentence. A 404 "is not registered" of its own comes last.
-    """
-    return (status == 200 and body.strip() == _MIGRATING) or (status == 404 and _NO_ROUTES in body)
 
 
 async def bounded_body(response: httpx.Response) -> bytes:

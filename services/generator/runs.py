@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from services.generator.attempt import Kind
 from services.generator.executions import Execution
-from services.generator.n8n import is_starting
+from services.generator.refusals import took_nothing
 from shared.wiring.http_client import HttpClient
 
 MOST_BYTES = 4 * 1024 * 1024
@@ -112,9 +112,10 @@ class Runs:
 
     async def stop(self, kind: Kind, execution_id: str) -> Stop:
         """Stop an execution. Raises NotToldError where it is worth asking again."""
-        answer = await self._ask(kind, "POST", f"/{_segment(execution_id)}/stop", {})
-        if is_starting(answer.status, answer.body):
-            raise NotToldError("it was starting")
+        path = f"/{_segment(execution_id)}/stop"
+        answer = await self._ask(kind, "POST", path, {})
+        if took_nothing(answer.status, answer.body, f"{urlsplit(self._apis[kind]).path}/executions{path}"):
+            raise NotToldError("it is starting")
         if 200 <= answer.status < 300:
             return Stop.STOPPED
         if answer.status == 409 or any(words in _said(answer) for words in _NOTHING_TO_STOP):

@@ -29,7 +29,7 @@ _WHOSE = {"job.token": 1, "job.beat": 1, "job.leasedAt": 1}
 Work = Callable[[Lease], Awaitable[None]]
 
 MayBegin = Callable[[], bool]
-"""Returns whether any job may begin now."""
+"""Returns whether jobs that are due may begin now."""
 
 Room = Callable[[Iterable[Document]], Document]
 """Returns the query of the jobs that may begin beside these documents' jobs, which this process does already."""
@@ -48,7 +48,7 @@ class Workers:
     `work` ends a job with the lease's finish, hand_over or again. An exception it raises makes the job due again
     after a backoff; deadlines are the work's own affair. Jobs of dead workers are taken over. Where `room` is given,
     it is asked before each job is begun: so what is slow takes only its share of the places. While `may_begin` says no,
-    due jobs stay as they are, which costs the database nothing.
+    due jobs stay as they are, and are not even looked for.
     """
 
     def __init__(
@@ -122,11 +122,11 @@ class Workers:
 
     @property
     def _free(self) -> int:
-        return self._concurrency - len(self._running) if self._may_begin() else 0
+        return self._concurrency - len(self._running)
 
     async def _start_due(self) -> None:
         begun = True
-        while begun and (free := self._free):
+        while begun and self._may_begin() and (free := self._free):
             begun = False
             due = {"job.dueAt": {"$gte": EPOCH, "$lte": utc_now()}, **self._room(self._begun)}
             found = await self._collection.find(due, {"job": 1}).sort("job.dueAt").limit(free).to_list()
@@ -144,7 +144,7 @@ class Workers:
         for document in others:
             job = document["job"]
             stands = self._standstill.stands(document["_id"], (job["token"], job["beat"]))
-            if stands and self._free:
+            if stands and self._free > 0:
                 mark = {"job.token": job["token"], "job.beat": job["beat"]}
                 if await self._claim({"_id": document["_id"], **mark}):
                     self._takeovers.inc()

@@ -65,8 +65,7 @@ async def test_what_nobody_answers_for_can_be_cancelled(world: World) -> None:
     await world.publish(events.started(video_id))
     await person.sees(video_id, stage="rendering")
     await person.sees(video_id, status="failed")
-    (entry,) = (await person.client.get("/api/video/history")).json()["data"]["workflows"]
-    assert entry["status"] == "failed"
+    await eventually(lambda: _history_says(person, "failed"), "the history, which is written next")
     assert (await person.client.post(f"/api/video/cancel/{video_id}")).status_code == 202
     assert (await world.told(VideoCancelled, video_id=video_id)).attempt == 1
     assert (await person.status(video_id))["error"]["code"] == "CANCELLED"
@@ -86,6 +85,11 @@ async def asked_again(world: World, video_id: str) -> None:
 async def _told_twice(world: World, video_id: str) -> bool:
     told = [event for event in world.published if isinstance(event, VideoUnanswered) and event.video_id == video_id]
     return len(told) > 1 and len({event.id for event in told}) == 1
+
+
+async def _history_says(person: Person, status: str) -> bool:
+    (entry,) = (await person.client.get("/api/video/history")).json()["data"]["workflows"]
+    return bool(entry["status"] == status)
 
 
 async def _shows(person: Person, video_id: str, code: str) -> bool:

@@ -11,6 +11,8 @@ from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qs
 
+from tests.unit.generator import n8n_answers
+
 
 @dataclass(frozen=True)
 class Received:
@@ -41,9 +43,8 @@ def started(execution_id: object) -> Answer:
     return answering(202, json.dumps({"message": "Workflow was started", "executionId": execution_id}))
 
 
-NOT_REGISTERED = answering(404, '{"code":404,"message":"The requested webhook \\"POST x\\" is not registered."}')
-MIGRATING = answering(200, "n8n is starting up. Please wait", content_type="text/html; charset=utf-8")
-NO_ROUTES = answering(404, "<!DOCTYPE html>\n<pre>Cannot POST /webhook/generate-video</pre>\n")
+NOT_REGISTERED = answering(404, n8n_answers.not_registered("x"))
+MIGRATING = answering(200, n8n_answers.MIGRATING)
 DEFAULT = answering(200, '{"message":"Workflow was started"}')
 
 

@@ -13,7 +13,6 @@ from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import (
     DEFAULT,
     MIGRATING,
-    NO_ROUTES,
     NOT_REGISTERED,
     Answer,
     answering,
@@ -113,8 +112,8 @@ async def test_any_2xx_answer_means_started(world: World, answer: Answer) -> Non
 
 @pytest.mark.parametrize(
     "refusal",
-    [NOT_REGISTERED, MIGRATING, NO_ROUTES, answering(429), answering(429, retry_after="1"), answering(503)],
-    ids=["404-not-registered", "migrating", "no-routes", "429", "429-retry-after", "503"],
+    [NOT_REGISTERED, MIGRATING, answering(429), answering(429, retry_after="1"), answering(503)],
+    ids=["404-not-registered", "migrating", "429", "429-retry-after", "503"],
 )
 async def test_a_certain_refusal_is_called_again_until_taken(world: World, refusal: Answer) -> None:
     event = await world.request(one_after_another(refusal, refusal, started("77")))

@@ -5,13 +5,18 @@ from typing import Any, cast
 
 import pytest
 
+from services.gateway.app import build
+from services.gateway.settings import GatewaySettings
 from services.gateway.workflow.asking import deleted
 from services.gateway.workflow.reannouncing import FAR_BEHIND, Reannouncing, hears, unanswered_video
 from shared.contracts.events import Event, VideoCancelled, VideoRetryRequested
 from shared.contracts.wire import utc_now
+from shared.delivery.backlog import Backlog
 from shared.delivery.leases import Lease
 from shared.delivery.outbox import Document, Outbox
+from shared.delivery.workers import MayBegin
 from shared.wiring.metrics import Metrics
+from shared.wiring.runtime import Runtime
 from tests.unit.gateway.view_model import news_of
 from tests.unit.gateway.view_world import World
 from tests.unit.turns import Run
@@ -53,6 +58,21 @@ class FakeLease:
 )
 def test_nothing_is_asked_while_the_answer_may_wait_to_be_heard(behind: timedelta, asks: bool) -> None:
     assert hears(lambda: behind)() is asks
+
+
+@pytest.mark.parametrize(("behind", "begins"), [(timedelta(0), True), (timedelta(hours=1), False)])
+def test_a_gateway_that_is_far_behind_begins_no_asking(
+    monkeypatch: pytest.MonkeyPatch, behind: timedelta, begins: bool
+) -> None:
+    asking: list[MayBegin] = []
+
+    def workers(*_: object, may_begin: MayBegin, **__: object) -> None:
+        asking.append(may_begin)
+
+    monkeypatch.setattr(Runtime, "workers", workers)
+    monkeypatch.setattr(Backlog, "behind", lambda _: behind)
+    build(GatewaySettings(s3_access_key="key", s3_secret_key="secret"))
+    assert [may_begin() for may_begin in asking] == [begins, begins]
 
 
 @pytest.mark.parametrize(("document", "asked"), [({}, [ASKED]), ({"outboxAt": "not published yet"}, [])])

@@ -10,7 +10,8 @@ import pytest
 
 from services.generator.attempt import Kind
 from services.generator.runs import MOST_BYTES, NotToldError, Runs, Stop, TooMuchError
-from tests.unit.generator.test_n8n import MIGRATING, NO_ROUTES, free_port, server
+from tests.unit.generator.n8n_answers import MIGRATING, no_route
+from tests.unit.generator.test_n8n import free_port, server
 
 Ask = Callable[[Runs], Awaitable[object]]
 
@@ -128,7 +129,8 @@ async def test_no_page(answer: bytes) -> None:
         (told(503), None),
         (told(302), None),
         (b"HTTP/1.1 200 OK\r\n\r\n" + MIGRATING, None),
-        (b"HTTP/1.1 404 No\r\n\r\n" + NO_ROUTES, None),
+        (b"HTTP/1.1 404 No\r\n\r\n" + no_route("/api/v1/executions/7/stop"), None),
+        (b"HTTP/1.1 404 No\r\n\r\n" + no_route("/elsewhere"), Stop.IMPOSSIBLE),
     ],
 )
 async def test_what_comes_of_a_stop(answer: bytes, came: Stop | None) -> None:
