@@ -26,6 +26,7 @@ from shared.contracts.events import (
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease
 from shared.wiring.metrics import Metrics
+from shared.wiring.tracing import enter_trace
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +63,7 @@ class Callbacks:
     async def look_again(self, lease: Lease) -> None:
         """Judge a callback that was held, or hold it longer, or give it up when its time is over."""
         event = self._held.event(lease)
+        enter_trace(event.traceparent)
         judged = await self._judge_once(event)
         if judged is not None:
             await self._held.settle(lease, judged)

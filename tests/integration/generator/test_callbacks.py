@@ -1,6 +1,7 @@
 """What workflows report, in any order: one conclusion per attempt, and nothing of one attempt touches another."""
 
 import json
+import uuid
 
 import pytest
 
@@ -145,10 +146,12 @@ async def test_an_error_with_a_callback_url_needs_no_execution(world: World) -> 
 async def test_an_error_is_held_until_its_execution_is_known(world: World) -> None:
     event = await world.request(DEFAULT)
     await world.event(WorkflowStarted, event.video_id)
-    receipt = await world.report_error("109")
+    trace = f"00-{uuid.uuid4().hex}"
+    receipt = await world.report_error("109", traceparent=f"{trace}-00f067aa0ba902b7-01")
     await world.held(receipt)
     await world.report_progress(event.video_id, 10, execution_id="109")
-    assert (await world.event(WorkflowFailed, event.video_id)).execution_id == "109"
+    failed = await world.event(WorkflowFailed, event.video_id)
+    assert (failed.execution_id, (failed.traceparent or "")[: len(trace)]) == ("109", trace)
     await world.held(receipt, "settled")
 
 
