@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import httpx
 from starlette.responses import Response
@@ -13,6 +13,8 @@ from shared.wiring.http_client import HttpClient
 from shared.wiring.metrics import Metrics
 
 ANSWER_SECONDS = 10.0
+# After a restart everybody comes back at once. Where all ask together, none is answered in time, and all ask again.
+OPENING_AT_ONCE, OPENING_SECONDS = 32, 30.0
 
 _PASSED_HEADERS = ("content-type", "retry-after", "www-authenticate")
 
@@ -43,6 +45,8 @@ class Notifier:
         self._streams_per_user = streams_per_user
         self._metrics = metrics
         self._open: Counter[str] = Counter()
+        self._turns = asyncio.Semaphore(OPENING_AT_ONCE)
+        self._opening: set[asyncio.Timeout] = set()
         self._closing = asyncio.Event()
 
     async def probe(self) -> None:
@@ -57,7 +61,7 @@ class Notifier:
         return _passed(answer, answer.content)
 
     async def stream(self, user_id: str, path: str, query: str, headers: Mapping[str, str]) -> Response:
-        """Return a response that passes the live stream on, or the notifier's refusal.
+        """Return a response that passes the live stream on, or the notifier's refusal; waits while many are opened.
 
         Raises NotifierAwayError, NotifierBrokenError, TooManyStreamsError.
         """
@@ -80,9 +84,19 @@ class Notifier:
 
     async def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
         asked = {**headers, "accept": "text/event-stream", "accept-encoding": "identity"}
+        request = self._streaming.build_request("GET", url, headers=asked)
         with _away():
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await self._streaming.send(self._streaming.build_request("GET", url, headers=asked), stream=True)
+            async with self._until_closing(OPENING_SECONDS), self._turns, asyncio.timeout(ANSWER_SECONDS):
+                return await self._streaming.send(request, stream=True)
+
+    @contextlib.asynccontextmanager
+    async def _until_closing(self, seconds: float) -> AsyncIterator[None]:
+        async with asyncio.timeout(seconds) as opening:
+            self._opening.add(opening)
+            try:
+                yield
+            finally:
+                self._opening.discard(opening)
 
     def _release(self, user_id: str) -> None:
         self._metrics.streams.dec()
@@ -91,8 +105,12 @@ class Notifier:
             del self._open[user_id]
 
     def close_streams(self) -> None:
-        """End every open stream: browsers come back by themselves, to a process that stays."""
+        """End every stream, open or being opened: browsers come back by themselves, to a process that stays."""
         self._closing.set()
+        now = asyncio.get_running_loop().time()
+        for opening in self._opening:
+            if not opening.expired():
+                opening.reschedule(now)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -11,7 +11,6 @@ from tests.driving import eventually
 from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import (
     DEFAULT,
-    NOT_REGISTERED,
     Run,
     answering,
     cut,
@@ -127,7 +126,7 @@ async def test_one_whose_id_comes_with_the_answer_after_the_cancellation_is_stop
 
 
 async def test_what_was_never_started_is_not_stopped(world: World) -> None:
-    event = await world.request(NOT_REGISTERED)
+    event = await world.request(answering(503, retry_after="60"))  # and no second call meanwhile
     await world.called(event.video_id)
     await world.state(event.video_id, "requested")
     await cancel(world, event)
