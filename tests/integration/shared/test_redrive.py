@@ -1,31 +1,18 @@
 """Dead letters on their way back: to their own service's handler, to nobody else, and never into paid work unasked."""
 
-import asyncio
-import json
 from collections.abc import Awaitable
 from functools import partial
 
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
 
-from shared.contracts import topics
 from shared.contracts.events import BY_TYPE, NotificationCreated, VideoRequested, VideoRetryRequested
 from shared.contracts.letters import redrive
 from shared.delivery.letter import Letter, Selection
-from shared.delivery.letterbox import LetterBox, LettersAwayError
 from shared.wiring.runtime import Runtime
-from shared.wiring.settings import CommonSettings
 from tests.integration.shared.conftest import NewRuntime
-from tests.integration.shared.world import Headers, Listener, Topic, created, read_all, running
+from tests.integration.shared.world import Headers, Listener, Topic, created, letters, read_all, running
 from tests.waiting import until
-
-ALL = Selection(state="all")
-
-
-async def letters(runtime: Runtime, topic: Topic, selection: Selection = ALL) -> list[Letter]:
-    """Return the letters that came from this test's topic."""
-    async with runtime.letter_box() as box:
-        return [letter for letter in await box.select(selection) if letter.topic == topic.spec.name]
 
 
 async def send_back(runtime: Runtime, topic: Topic, *, allow_paid_work: bool = False) -> list[str]:
@@ -239,63 +226,3 @@ async def _reasons(runtime: Runtime, topic: Topic, wanted: list[str]) -> bool:
 
 async def _count(found: Awaitable[list[Letter]], count: int) -> bool:
     return len(await found) == count
-
-
-async def test_letters_written_in_one_batch_are_all_read(topic: Topic, new_runtime: NewRuntime) -> None:
-    """The embedded broker says of such a batch that the topic ends where it begins."""
-    runtime = new_runtime()
-    async with running(runtime):
-        batch = topic.producer.create_batch()
-        for number in range(50):
-            headers = [("dlq_topic", topic.spec.name.encode()), ("dlq_partition", b"0")]
-            batch.append(key=b"", value=b"", timestamp=None, headers=[*headers, ("dlq_offset", str(number).encode())])
-        await (await topic.producer.send_batch(batch, topics.dead_letters("media").name, partition=0))
-        found = await letters(runtime, topic)
-        assert [letter.offset for letter in found] == list(range(50))
-        async with runtime.letter_box() as box:
-            for letter in found[::-7]:
-                assert dict((await box.original(letter)).headers)["dlq_offset"] == str(letter.offset).encode()
-
-
-async def test_without_kafka_it_says_so_in_time() -> None:
-    box = LetterBox("127.0.0.1:1", "media", _refuse)
-    with pytest.raises(LettersAwayError, match="Kafka does not answer"):
-        await asyncio.wait_for(box.__aenter__(), 20)
-
-
-async def test_a_service_that_never_gave_anything_up_has_no_letters(settings: CommonSettings) -> None:
-    async with LetterBox(settings.kafka_bootstrap_servers, "nobody", _refuse) as box:
-        assert await box.select(ALL) == []
-
-
-async def test_where_the_service_has_no_redrive_topic_nothing_is_sent_into_the_void(
-    topic: Topic, settings: CommonSettings
-) -> None:
-    await topic.make("absent.dlq")
-    await topic.producer.send_and_wait("absent.dlq", b"", headers=[("dlq_topic", b"t"), ("dlq_partition", b"0")])
-    async with LetterBox(settings.kafka_bootstrap_servers, "absent", _refuse) as box:
-        (letter,) = await box.select(ALL)
-        with pytest.raises(LettersAwayError, match="Start absent first"):
-            await box.redrive(letter, allow_paid_work=True)
-
-
-async def _refuse(_: object) -> None:
-    raise AssertionError("nothing was to be published")
-
-
-def test_dumping_for_programs() -> None:
-    letter = Letter(
-        id="media:t:0:1",
-        service="media",
-        reason="r",
-        error="e",
-        attempts=1,
-        redrives=0,
-        topic="t",
-        partition=0,
-        offset=1,
-        key="k",
-        size_bytes=3,
-        place=(0, 7),
-    )
-    assert "place" not in json.loads(letter.model_dump_json(by_alias=True))

@@ -16,11 +16,13 @@ from shared.contracts.cloudevents import encode
 from shared.contracts.events import Event, NotificationCreated
 from shared.contracts.topics import TopicSpec, dead_letters
 from shared.delivery.backlog import readers
+from shared.delivery.letter import Letter, Selection
 from shared.wiring.runtime import Runtime
 from shared.wiring.serve import BROKEN
 from tests.waiting import until
 
 CRC = 17  # where a batch has its check sum, over all that follows
+ALL = Selection(state="all")
 Headers = list[tuple[str, bytes | None]]
 
 
@@ -167,3 +169,9 @@ class Listener:
         if self._failures and event.seq == self._at:
             raise self._failures.pop(0)
         self.seen.append(event.seq)
+
+
+async def letters(runtime: Runtime, topic: Topic, selection: Selection = ALL) -> list[Letter]:
+    """Return the letters that came from this test's topic."""
+    async with runtime.letter_box() as box:
+        return [letter for letter in await box.select(selection) if letter.topic == topic.spec.name]

@@ -131,6 +131,7 @@ def test_programs_get_what_the_admin_gets(capsys: pytest.CaptureFixture[str]) ->
     content = json.loads(capsys.readouterr().out)
     assert content["total"] == 1
     assert content["deadLetters"][0]["eventType"] == "VideoReady"
+    assert "place" not in content["deadLetters"][0], "where the box keeps it is the box's own"
     JsonPaper().whole(LETTER, record(b"{}"))
     content = json.loads(capsys.readouterr().out)
     assert content["headers"][0] == {"name": "ce_type", "value": "VideoReady"}
