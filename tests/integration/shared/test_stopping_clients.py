@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.producer.message_accumulator import MessageBatch
 
 from deploy.local.stack import LocalStack
@@ -127,7 +129,8 @@ async def test_what_is_under_way_to_brokers_that_went_away_holds_up_no_stop(
             producer = runtime.kafka._producer
             assert producer is not None
             record = replace(encode(created(1), "test"), topic=topic.spec.name)
-            await runtime.kafka.publish(record)  # so that it need not ask first who leads the topic
+            await runtime.kafka.publish(record)
+            await until(lambda: _knows_leader(producer.client, topic), "it need not ask first who leads the topic")
             core.pause("kafka")
             try:
                 publishing = asyncio.create_task(runtime.kafka.publish(record))
@@ -141,3 +144,10 @@ async def test_what_is_under_way_to_brokers_that_went_away_holds_up_no_stop(
             finally:
                 await core.kill("kafka")
                 await core.start("kafka")
+
+
+def _knows_leader(client: AIOKafkaClient, topic: Topic) -> bool:
+    """Return whether it knows, and no answer is on its way that may still say otherwise, as of a topic just made."""
+    if client._md_update_fut is not None:
+        return False
+    return client.cluster.leader_for_partition(TopicPartition(topic.spec.name, 0)) not in (None, -1)
