@@ -11,6 +11,7 @@ from services.gateway.workflow.quarantine import (
     CallbackSettledError,
     CannotPassOnError,
     NotRenderedError,
+    OvertakenError,
     Quarantine,
     State,
     UnknownCallbackError,
@@ -73,11 +74,13 @@ def add_callback_refusals(admin: FastAPI) -> None:
     answer_refusal(admin, NotRenderedError, lambda _: _IMPORTED)
     answer_refusal(admin, CannotPassOnError, lambda _: _NOT_KEPT)
     answer_refusal(admin, CallbackSettledError, _settled)
+    answer_refusal(admin, OvertakenError, lambda _: _OVERTAKEN)
 
 
 _UNKNOWN = ApiError(404, "CALLBACK_NOT_FOUND", "No webhook with this receipt id is kept. List them to see which are.")
 _NO_VIDEO = ApiError(404, "VIDEO_NOT_FOUND", "There is no such video, or it has no such attempt. Check both.")
 _IMPORTED = ApiError(409, "VIDEO_NOT_RENDERED", "That video was imported; no workflow reports about it. Check the id.")
+_OVERTAKEN = ApiError(409, "CALLBACK_SETTLED", "Somebody else changed this webhook in that moment. Look at it again.")
 _NOT_KEPT = ApiError(409, "CALLBACK_NOT_KEPT", "Progress reports can't be passed on again; the next one will do.")
 
 

@@ -47,6 +47,10 @@ class CallbackSettledError(Exception):
         self.outcome = outcome
 
 
+class OvertakenError(Exception):
+    """Somebody else changed the webhook in the same moment."""
+
+
 class CannotPassOnError(Exception):
     """Progress reports are not kept to be passed on again."""
 
@@ -92,7 +96,7 @@ class Quarantine:
     async def attach(self, receipt_id: str, video_id: str, attempt: int | None) -> None:
         """Have the webhook judged as one about `attempt` (the newest that a workflow works on where None) of a video.
 
-        Raises UnknownVideoError, NotRenderedError, CannotPassOnError, CallbackSettledError.
+        Raises UnknownVideoError, NotRenderedError, CannotPassOnError, CallbackSettledError, OvertakenError.
         """
         receipt = (await self.find(receipt_id)).document
         known = await self._videos.known(video_id)
@@ -106,16 +110,18 @@ class Quarantine:
         log.info("callback.attached", receipt=receipt_id, video_id=video_id, attempt=rendered)
 
     async def replay(self, receipt_id: str) -> None:
-        """Have the webhook judged once more. Raises CannotPassOnError, CallbackSettledError."""
+        """Have the webhook judged once more. Raises CannotPassOnError, CallbackSettledError, OvertakenError."""
         await self._pass_on_again((await self.find(receipt_id)).document, {})
         log.info("callback.replayed", receipt=receipt_id)
 
     async def discard(self, receipt_id: str) -> None:
-        """Close a webhook that nobody could place. Raises CallbackSettledError."""
+        """Close a webhook that nobody could place. Raises CallbackSettledError, OvertakenError."""
         receipt = (await self.find(receipt_id)).document
         outcome = receipt.get("outcome")
-        if outcome not in of(Settled.UNPLACED) or not await self._receipts.discard(receipt):
+        if outcome not in of(Settled.UNPLACED):
             raise CallbackSettledError(outcome)
+        if not await self._receipts.discard(receipt):
+            raise OvertakenError
         log.info("callback.discarded", receipt=receipt_id)
 
     async def _rendered(self, video_id: str, known: Known) -> int:
@@ -137,4 +143,4 @@ class Quarantine:
             news |= {"video_id": about["videoId"], "attempt": about["attempt"]}
         again = event.model_copy(update=news)
         if not await self._receipts.pass_on_again(receipt, again, about):
-            raise CallbackSettledError(None)  # somebody else was quicker
+            raise OvertakenError
