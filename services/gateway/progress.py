@@ -1,11 +1,11 @@
-"""Progress on its way into the view: the newest report of each video, written about once a second.
+"""Progress on its way into the view: the newest report of each video, written about once a second, and never backwards.
 
 Nothing is lost that matters: a crash forgets at most a second's worth, and the next report comes soon.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -31,6 +31,13 @@ class Progress:
     message: str | None = None
     execution_id: str | None = None
 
+    def after(self, earlier: "Progress") -> "Progress":
+        """Return the two as one: what is newer counts, but no percentage goes back, and nothing is lost to silence."""
+        percents = [one.percent for one in (earlier, self) if one.order == self.order and one.percent is not None]
+        same_attempt = earlier.attempt == self.attempt
+        execution_id = self.execution_id or (earlier.execution_id if same_attempt else None)
+        return replace(self, percent=max(percents, default=None), execution_id=execution_id)
+
 
 class ProgressBuffer:
     """Keeps the newest report of each video until `run` writes it."""
@@ -46,7 +53,7 @@ class ProgressBuffer:
         if known is None and len(self._waiting) >= LIMIT:
             return
         if known is None or news.order >= known.order:
-            self._waiting[video_id] = news
+            self._waiting[video_id] = news if known is None else news.after(known)
 
     async def run(self) -> None:
         """Write what waits until cancelled; while the database is away, newer news takes the place of older."""
@@ -63,6 +70,8 @@ class ProgressBuffer:
                 await self._write(video_id, news)
             except PyMongoError as error:
                 log.warning("progress.not_written", error=repr(error))
-                self._waiting = {**waiting, **self._waiting}
+                newer, self._waiting = self._waiting, waiting
+                for id_, later in newer.items():
+                    self.put(id_, later)
                 return
             del waiting[video_id]

@@ -28,7 +28,7 @@ async def test_the_stages_of_a_life(world: World) -> None:
     await world.publish(
         events.progressed(video_id, 30.5), events.progressed(video_id, 40), events.progressed(video_id, 20)
     )
-    await person.sees(video_id, stage="rendering", progress=20)
+    await person.sees(video_id, stage="rendering", progress=40)
     await world.publish(events.completed(video_id))
     video = await person.sees(video_id, stage="completed")
     assert "progress" not in video
