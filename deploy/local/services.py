@@ -13,6 +13,9 @@ WEBHOOK_PATHS = {"VIDEO_CREATION_WEBHOOK_URL": "create-video", "GENERATE_VIDEO_W
 LOCAL_RENDERING_SECONDS = 60
 """More than our own small renderer takes for a video, also on a slow machine."""
 
+LOCAL_ASK_SECONDS = 5
+"""How often that renderer is asked about each run: its videos take seconds."""
+
 EMBEDDED_FETCH_SECONDS = 0.05
 """The embedded broker holds an answer back for as long as it may, also when there is news meanwhile."""
 
@@ -74,6 +77,7 @@ def defaults(site: Site, name: str) -> dict[str, str]:
         settings |= {"KAFKA_REPLICATION_FACTOR": "3", "KAFKA_MIN_INSYNC_REPLICAS": "2"}
     if name == "generator" and "workflow" in site.engines:
         settings["N8N_API_KEY"] = n8n_api_key(site)
+        settings["WORKFLOW_ASK_EVERY"] = str(LOCAL_ASK_SECONDS)
     if name == "gateway" and "workflow" in site.engines:
         settings["EXPECTED_DURATION"] = str(LOCAL_RENDERING_SECONDS)
     if name == "gateway":

@@ -184,7 +184,7 @@ def taken_late(video: Video) -> tuple[str | None, ...]:
         return () if video.result_url or video.result_key else ("applied", "adopted", None)
     if failure.origin == "user":  # cancelled: what came just before, or after, is there all the same
         return () if video.result_url or video.result_key else ("applied", "adopted", "late", None)
-    return ("adopted",) if failure.code in SAID or failure.code == FailureCode.WORKFLOW_REFUSED else ("adopted", None)
+    return ("adopted",) if failure.code in SAID else ("adopted", None)
 
 
 def failed_at_its_file(video: Video) -> bool:

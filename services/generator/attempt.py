@@ -34,13 +34,15 @@ UNWANTED = frozenset({State.CANCELLED, State.SUPERSEDED, State.DELETED})
 """Ended by people: whatever the engine still makes of it is not taken."""
 
 _CALLED = frozenset({State.CALLING, State.UNKNOWN, State.STARTED})
-# Given up with one of these: it was never heard of, waits where n8n shows it to nobody, or failed once and goes on.
+# Given up with one of these: it was never heard of, waits where n8n shows it to nobody, failed once and goes on, or was
+# refused by somebody who could not know.
 _MAY_GO_ON = frozenset(
     {
         FailureCode.WORKFLOW_TIMEOUT,
         FailureCode.WORKFLOW_UNKNOWN,
         FailureCode.WORKFLOW_LOST,
         FailureCode.WORKFLOW_FAILED,
+        FailureCode.WORKFLOW_REFUSED,
     }
 )
 
@@ -56,7 +58,8 @@ class Attempt(Wire):
     """One attempt, and one entry of the workflow history. `fields` are the request's own: they are never logged.
 
     `first_called_at` is when its first call began, from which its time counts, `called_at` when the last one did,
-    `calls` how many did, `run_over_at` since when the engine says that nothing runs, `stuck_since` since when nobody
+    `calls` how many did, `call_again_at` from when on one that was turned away may be made again, if the engine knows
+    nothing of it, `run_over_at` since when the engine says that nothing runs, `stuck_since` since when nobody
     knows whether it runs or it is beyond its first deadline, `stop_since` since when its run is to be stopped; that
     goes once the engine has answered. `ended_by` is the report that ended it, where one did.
     """
@@ -80,6 +83,7 @@ class Attempt(Wire):
     first_called_at: UtcTime | None = None
     called_at: UtcTime | None = None
     calls: int = 0
+    call_again_at: UtcTime | None = None
     run_over_at: UtcTime | None = None
     stuck_since: UtcTime | None = None
     stop_since: UtcTime | None = None
@@ -106,6 +110,11 @@ class Attempt(Wire):
     def call_key(self) -> str:
         """Return the Idempotency-Key of the attempt's call, the same however often it is made."""
         return f"{self.request_id}:{self.attempt}"
+
+    @property
+    def was_turned_away(self) -> bool:
+        """Return whether its last call was turned away, and nothing is known of a run."""
+        return self.state is State.UNKNOWN and self.call_again_at is not None and self.execution_id is None
 
     @property
     def may_run(self) -> bool:

@@ -55,6 +55,9 @@ class Awaiting:
         match self._patience.step(attempt, told.said, now):
             case Step.CONCLUDE:
                 await self._conclude(lease, attempt, told)
+            case Step.CALL_AGAIN:
+                await self._settling.settle(lease, attempt, News(Happening.ABSENT))
+                self._metrics.reconciled.labels(outcome=Happening.ABSENT).inc()
             case Step.TAKE:
                 await self._settling.settle(lease, attempt, News(Happening.TAKEN, told.execution_id))
                 self._metrics.reconciled.labels(outcome="found").inc()
@@ -70,7 +73,7 @@ class Awaiting:
     async def _ask(self, attempt: Attempt, now: datetime) -> Told:
         if self._asking is None:
             return Told(Said.NOTHING)
-        thoroughly = not attempt.time_left(now) or self._patience.is_used_up(attempt, now)
+        thoroughly = not attempt.time_left(now) or self._patience.is_used_up(attempt, now) or attempt.was_turned_away
         return await self._asking.about(attempt, thoroughly=thoroughly)
 
     async def _conclude(self, lease: Lease, attempt: Attempt, told: Told) -> None:

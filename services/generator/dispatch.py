@@ -1,7 +1,8 @@
 """The leased work on attempts that were not taken yet: the call to the workflow engine.
 
 A call is written down before it is made (state `calling`), and its answer after. A worker that claims an attempt in
-state `calling` follows one that died in between: nobody knows whether the call went out, so it is not made again.
+state `calling` follows one that died in between: nobody knows whether the call went out, so it is not made again. Here
+a call is repeated only after an answer that is certain; what others turned away waits until the engine was asked.
 
 The time of an attempt counts from its first call: what was never tried does not fail because we were away.
 """
@@ -103,10 +104,10 @@ class Dispatcher:
         return answer
 
     async def _conclude(self, lease: Lease, calling: Attempt, answer: Answer) -> None:
-        news = News(answer.happening, execution_id=answer.execution_id, message=answer.reason)
+        news = _news_of(answer)
         if answer.happening is Happening.REFUSED:
             _, after = self._lifecycle.conclude(calling, news)
-            wait = self._wait(lease, calling, answer)
+            wait = self._wait(lease, calling)
             note = of_refusal(calling, answer.reason, lease.tries, wait)
             write = self._attempts.update(calling, after, told=False, also=[note])
             await patiently(lambda: lease.again(wait, write))
@@ -120,9 +121,9 @@ class Dispatcher:
                 await self._attempts.learn(calling.id, answer.execution_id)
             raise
 
-    def _wait(self, lease: Lease, attempt: Attempt, answer: Answer) -> timedelta:
+    def _wait(self, lease: Lease, attempt: Attempt) -> timedelta:
         wait = backoff(lease.tries - 1, first=self._pace.retry_first, most=self._pace.retry_most)
-        return min(max(wait, answer.retry_after or wait), attempt.time_left(utc_now()))
+        return min(wait, attempt.time_left(utc_now()))
 
     def _deadline(self, attempt: Attempt) -> datetime:
         return attempt.ends_at if attempt.called_at else utc_now() + self._lifecycle.rules.deadline
@@ -134,6 +135,13 @@ class Dispatcher:
         avatar_id = str((attempt.fields or {}).get("avatar_title", ""))
         gender = await self._catalog.gender_of_avatar(avatar_id)
         return None if gender is None else voice_for(avatar_id, await self._catalog.voices_of(gender))
+
+
+def _news_of(answer: Answer) -> News:
+    again_at = None
+    if answer.happening is Happening.TURNED_AWAY:
+        again_at = utc_now() + (answer.retry_after or timedelta(0))
+    return News(answer.happening, answer.execution_id, message=answer.reason, call_again_at=again_at)
 
 
 def _is_too_late(lease: Lease, attempt: Attempt) -> bool:

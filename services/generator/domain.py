@@ -15,14 +15,16 @@ EXECUTION_ID_LENGTH = 128
 
 
 class Happening(StrEnum):
-    """Everything that can happen to an attempt. The first five come from the calling worker, the rest from outside."""
+    """Everything that can happen to an attempt. The first six come from the calling worker, the rest from outside."""
 
     CALLED = "called"  # about to send the first byte
     TAKEN = "taken"  # a 2xx answer, or the engine lists it: it runs
     REFUSED = "refused"  # certainly not started, worth another call
-    REJECTED = "rejected"  # certainly not started, and no call will change that
+    REJECTED = "rejected"  # said not to be started, and no call will change that
+    TURNED_AWAY = "turned_away"  # said not to be started for the moment, by whoever that was: it may run all the same
     UNCERTAIN = "uncertain"  # the answer does not say whether it runs
     DEADLINE = "deadline"
+    ABSENT = "absent"  # the engine knows nothing of what was turned away: certainly not started, worth another call
     LOST = "lost"  # the engine says the run is over or gone, and nothing was reported
     BROKE = "broke"  # the engine says the run failed, and nothing was reported: maybe only the report failed
     PROGRESS = "progress"
@@ -96,14 +98,16 @@ _TABLE: dict[State, dict[Happening, Verdict]] = {
         _H.CALLED: _to(_S.UNKNOWN),  # whoever called before did not live to write down the answer
         _H.TAKEN: _to(_S.STARTED),
         _H.REFUSED: _to(_S.REQUESTED, told=False),
-        _H.REJECTED: _to(_S.FAILED, _F.WORKFLOW_REFUSED),
+        _H.REJECTED: _to(_S.GIVEN_UP, _F.WORKFLOW_REFUSED),
+        _H.TURNED_AWAY: _to(_S.UNKNOWN),
         _H.UNCERTAIN: _to(_S.UNKNOWN),
         _H.DEADLINE: _to(_S.GIVEN_UP, _F.WORKFLOW_UNKNOWN),
     },
-    # It may be running: never called again, its callback is awaited.
+    # It may be running: its callback is awaited, and it is called again only if the engine rules that out.
     _S.UNKNOWN: dict.fromkeys(Happening, _LATE)
     | _NEWS
     | {
+        _H.ABSENT: _to(_S.REQUESTED, told=False),
         _H.LOST: _to(_S.GIVEN_UP, _F.WORKFLOW_LOST),
         _H.BROKE: _to(_S.GIVEN_UP, _F.WORKFLOW_FAILED),
         _H.TAKEN: _to(_S.STARTED),
@@ -134,7 +138,7 @@ _TABLE: dict[State, dict[Happening, Verdict]] = {
         _H.FAILURE: _REPEAT,
         _H.CANCEL: _to(_S.CANCELLED, _F.CANCELLED),  # it crossed the failure: its owner was answered that it counts
     },
-    # Failed because nothing was heard: a result may still come and is then taken, a failure then says why.
+    # Failed by what was not heard, or not from the workflow: its result is still taken, and its failure says why.
     _S.GIVEN_UP: _OVER
     | {
         _H.DEADLINE: _REPEAT,
@@ -169,6 +173,7 @@ class News:
     message: str | None = None
     video_url: str | None = None
     s3_key: str | None = None
+    call_again_at: datetime | None = None
     report_id: str | None = None
     reported_at: datetime | None = None
 
@@ -198,7 +203,7 @@ def apply(attempt: Attempt, verdict: Verdict, news: News, now: datetime, late_re
     after = attempt.but(execution_id=attempt.execution_id or news.execution_id)
     if verdict.to is None:
         return after
-    after = _entering(verdict.to, after, now)
+    after = _entering(verdict.to, after, now).but(call_again_at=news.call_again_at)
     if verdict.to not in LIVING:
         after = after.but(completed_at=attempt.completed_at or now, ended_by=news.report_id or attempt.ended_by)
     if verdict.to is State.COMPLETED:
@@ -224,6 +229,7 @@ def _entering(state: State, attempt: Attempt, now: datetime) -> Attempt:
         first_called_at=attempt.first_called_at or (now if state is State.CALLING else None),
         called_at=now if state is State.CALLING else attempt.called_at,
         calls=attempt.calls + (state is State.CALLING),
+        run_over_at=None if state is State.REQUESTED else attempt.run_over_at,
         stuck_since=now if state is State.UNKNOWN else None,
         stop_since=stop_since,
     )

@@ -41,7 +41,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call came to: TAKEN, REFUSED, REJECTED or UNCERTAIN, and what is known beside."""
+    """What a call came to: TAKEN, REFUSED, REJECTED, TURNED_AWAY or UNCERTAIN, and what is known beside."""
 
     happening: Happening
     reason: str
@@ -96,11 +96,11 @@ def in_words(error: Exception) -> str:
 async def _answer(response: httpx.Response) -> Answer:
     status = response.status_code
     reason = f"status {status}"
-    if status in (429, 503):
-        return Answer(Happening.REFUSED, reason, retry_after=retry_after(response.headers.get("retry-after")))
-    body = await bounded_body(response) if status == 404 or 200 <= status < 300 else b""
+    body = await bounded_body(response) if status in (404, 503) or 200 <= status < 300 else b""
     if took_nothing(status, body, response.request.url.raw_path.decode("ascii").partition("?")[0]):
-        return Answer(Happening.REFUSED, reason if status == 404 else "it is starting")
+        return Answer(Happening.REFUSED, "it is starting" if status == 200 else reason)
+    if status in (429, 503):
+        return Answer(Happening.TURNED_AWAY, reason, retry_after=retry_after(response.headers.get("retry-after")))
     if 200 <= status < 300:
         return Answer(Happening.TAKEN, reason, execution_id=_execution_in(body))
     # 408 and 409 may come from a proxy, or from an engine that is already busy with this very attempt.

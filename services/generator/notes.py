@@ -20,6 +20,12 @@ _ANSWERS: dict[Happening, tuple[str, Level, str]] = {
         "error",
         "Call {number} was rejected by the rendering service ({reason}), and another one would be, too.",
     ),
+    Happening.TURNED_AWAY: (
+        "call.turned_away",
+        "warning",
+        "Call {number} was turned away ({reason}) and may have got through all the same, so it is made again only once "
+        "the rendering service, asked about it, knows nothing of it.",
+    ),
     Happening.UNCERTAIN: (
         "call.uncertain",
         "warning",
@@ -33,6 +39,11 @@ _ANSWERS: dict[Happening, tuple[str, Level, str]] = {
 }
 _ASKED: dict[Happening, tuple[str, Level, str]] = {
     Happening.TAKEN: ("asked.found", "info", "The rendering service was asked, and it is at work on this."),
+    Happening.ABSENT: (
+        "asked.absent",
+        "info",
+        "The rendering service was asked twice, and knows nothing of call {number}, so it is made again.",
+    ),
     Happening.LOST: ("asked.lost", "warning", "The rendering service was asked, and nothing of this runs any more."),
     Happening.BROKE: ("asked.broke", "warning", "The rendering service was asked, and its run has failed."),
     Happening.RESULT: (
@@ -72,7 +83,7 @@ def of_change(before: Attempt, news: News, claim: int) -> tuple[WorkflowNoted, .
     if news.execution_id:
         details["executionId"] = news.execution_id
     message = text.format(number=before.calls, reason=news.message)
-    return (noted(before, f"{code}:{claim}", code, message, level, details),)
+    return (noted(before, _occurrence(code, before, claim), code, message, level, details),)
 
 
 def of_refusal(attempt: Attempt, reason: str, claim: int, wait: timedelta) -> WorkflowNoted:
@@ -81,7 +92,12 @@ def of_refusal(attempt: Attempt, reason: str, claim: int, wait: timedelta) -> Wo
     number = attempt.calls
     message = f"Call {number} was refused ({reason}), so nothing was started; the next one comes after {seconds:g} s."
     details: dict[str, str | float] = {"call": number, "reason": reason, "waitSeconds": seconds}
-    return noted(attempt, f"call.refused:{claim}", "call.refused", message, "warning", details)
+    return noted(attempt, _occurrence("call.refused", attempt, claim), "call.refused", message, "warning", details)
+
+
+def _occurrence(code: str, attempt: Attempt, claim: int) -> str:
+    """Return what tells a note of a claim from others: claims are counted anew for every job, and so for every call."""
+    return f"{code}:{attempt.calls}:{claim}"
 
 
 def of_overtaking(before: Attempt, news: News) -> tuple[WorkflowNoted, ...]:

@@ -14,6 +14,7 @@ class Step(StrEnum):
     WAIT = "wait"
     TAKE = "take"  # it as started, now that this is certain
     EXTEND = "extend"  # the deadline, by a step
+    CALL_AGAIN = "call_again"  # what was turned away, and certainly never began
     CONCLUDE = "conclude"  # from what the engine said
     END = "end"  # by the deadline
 
@@ -33,6 +34,8 @@ class Patience:
             if attempt.state is State.UNKNOWN:
                 return Step.TAKE
             return Step.EXTEND if overdue else Step.WAIT
+        if said is Said.GONE and attempt.was_turned_away and not overdue:
+            return Step.CALL_AGAIN if _may_be_called_again(attempt, now) else Step.WAIT
         if said in (Said.OVER, Said.GONE) and (overdue or self.is_used_up(attempt, now)):
             return Step.CONCLUDE
         return Step.END if overdue else Step.WAIT
@@ -47,3 +50,8 @@ class Patience:
 
     def _longest(self, attempt: Attempt) -> datetime:
         return (attempt.first_called_at or attempt.created_at) + self.deadline_most
+
+
+def _may_be_called_again(attempt: Attempt, now: datetime) -> bool:
+    """Return whether the engine, which knows nothing of the call, said so before: the call may have been on its way."""
+    return attempt.run_over_at is not None and attempt.call_again_at is not None and attempt.call_again_at <= now

@@ -3,7 +3,8 @@
 Its port answers early. In the order of its start (n8n 2.41.1, `abstract-server.js`): before it has its routes, 404 with
 Express's own page; while its database is not there, 503; while that is migrated, 200 with one sentence, whatever is
 asked; before a workflow is registered, and where it is not active, 404 with a sentence about its webhook. A workflow
-may answer with any status, and with words of its users or of a service that it asked: so only the whole counts.
+may answer with any status, and with words of its users or of a service that it asked: so only the whole counts. No
+status says it alone: who stands before n8n answers 503, too, where the connection broke after the call got through.
 """
 
 import json
@@ -22,6 +23,8 @@ def took_nothing(status: int, body: bytes, path: str) -> bool:
     """Return whether this answer to a POST at `path` says that nothing was started, and that asking again may help."""
     if status == 200:
         return body.strip() == _MIGRATING
+    if status == 503:
+        return _has_no_database(body)
     return status == 404 and (_knows_no(path, body.strip()) or _is_not_registered(body))
 
 
@@ -34,10 +37,18 @@ def _knows_no(path: str, page: bytes) -> bool:
     return told == path or (path.endswith(told) and told.startswith(_ROUTES))
 
 
+def _has_no_database(body: bytes) -> bool:
+    return _said(body) == {"code": 503, "message": "Database is not ready!"}
+
+
 def _is_not_registered(body: bytes) -> bool:
+    message = _said(body).get("message")
+    return isinstance(message, str) and _NOT_REGISTERED.fullmatch(message) is not None
+
+
+def _said(body: bytes) -> dict[str, object]:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        return False
-    message = answer.get("message") if isinstance(answer, dict) else None
-    return isinstance(message, str) and _NOT_REGISTERED.fullmatch(message) is not None
+        return {}
+    return answer if isinstance(answer, dict) else {}

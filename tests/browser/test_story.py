@@ -17,7 +17,7 @@ TITLE = "Told in full"
 LONG_TITLE = "W " * 499 + "W"
 LIVE_MS = 60_000
 FAULTS: list[Json] = [
-    {"kind": "refuse", "status": 503, "times": 1},
+    {"kind": "refuse", "status": 404, "times": 1},
     {"kind": "fail", "message": "The avatar provider has no credits left", "times": 1},
 ]
 
@@ -44,12 +44,12 @@ async def test_the_story_of_a_video_that_failed_and_then_came(
     await expect(story.get_by_role("status")).to_contain_text(why)
     first = story.get_by_role("region", name="Attempt 1").get_by_role("listitem")
     await expect(first.first).to_contain_text("You asked for this video.")
-    refused = first.filter(has_text="Call 1 was refused (status 503)")
+    refused = first.filter(has_text="Call 1 was refused (status 404)")
     await expect(refused.locator("time")).to_contain_text("+")
     assert await refused.locator("time").get_attribute("title")
     await refused.locator("summary").focus()
     await page.keyboard.press("Enter")
-    await expect(refused.get_by_text("status 503", exact=True)).to_be_visible()
+    await expect(refused.get_by_text("status 404", exact=True)).to_be_visible()
 
     # Everything from here on appears by itself, and what is open stays open.
     assert (await user.client.post(f"/api/video/retry/{video_id}")).status_code == 202
@@ -57,7 +57,7 @@ async def test_the_story_of_a_video_that_failed_and_then_came(
     await expect(second.first).to_contain_text("You asked for another try", timeout=LIVE_MS)
     await expect(story.get_by_role("status")).to_have_text("The video is ready to watch.", timeout=LIVE_MS)
     await expect(second.filter(has_text="You were told that the video is ready.")).to_have_count(1)
-    await expect(refused.get_by_text("status 503", exact=True)).to_be_visible()
+    await expect(refused.get_by_text("status 404", exact=True)).to_be_visible()
 
     await page.keyboard.press("Escape")
     await expect(story).to_be_hidden()

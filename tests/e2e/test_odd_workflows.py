@@ -1,9 +1,12 @@
 """Workflows that fail, lie, or repeat themselves: each video ends once, and each run is paid once."""
 
 import uuid
+from datetime import datetime, timedelta
 
 import pytest
 
+from services.generator.search import CLOCK_STEP
+from shared.contracts.wire import utc_now
 from tests.conftest import User
 from tests.driving import (
     Json,
@@ -15,6 +18,7 @@ from tests.driving import (
     wait_for_status,
 )
 from tests.e2e.conftest import Engine
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -67,11 +71,34 @@ async def test_an_odd_workflow_still_delivers_once_and_is_paid_once(user: User, 
     assert len(await engine.executions(video_id)) == 1
 
 
+async def has_run_before(user: User, engine: Engine) -> None:
+    """Return when the engine has a run of some seconds ago: what it does not list counts only beside older ones."""
+    video_id = await ask(user.client, "Before")
+    await wait_for_status(user.client, video_id, "ready")
+    (run,) = await engine.executions(video_id)
+    began = datetime.fromisoformat(run["startedAt"])
+    await until(lambda: utc_now() - began > CLOCK_STEP + timedelta(seconds=2), "it began seconds ago")
+
+
 @pytest.mark.parametrize("status", [404, 429, 503])
-async def test_a_certain_refusal_is_called_again(user: User, engine: Engine, status: int) -> None:
+async def test_what_was_refused_is_called_again(user: User, engine: Engine, status: int) -> None:
+    await has_run_before(user, engine)
     title = f"Refused {status} {uuid.uuid4().hex[:6]}"
     await engine.fault(title, {"kind": "refuse", "status": status, "times": 2})
     video_id = await ask(user.client, title)
+    await wait_for_status(user.client, video_id, "ready")
+    assert len(await engine.executions(video_id)) == 1
+
+
+@pytest.mark.parametrize("status", [403, 404, 429, 500, 503])
+async def test_what_began_and_was_answered_no_is_paid_once(user: User, engine: Engine, status: int) -> None:
+    """A proxy that lost the engine answers so; and no progress report tells that it runs."""
+    title = f"Began {status} {uuid.uuid4().hex[:6]}"
+    silent = {"kind": "callback-never", "purposes": ["progress"]}
+    await engine.fault(title, {"kind": "started-error", "status": status}, silent, {"kind": "slow", "seconds": 5})
+    async with listening(user.client) as stream:
+        video_id = await ask(user.client, title)
+        await stream.wait_for(video_id, "complete")
     await wait_for_status(user.client, video_id, "ready")
     assert len(await engine.executions(video_id)) == 1
 

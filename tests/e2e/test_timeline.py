@@ -19,7 +19,7 @@ async def test_a_refused_call_a_failed_attempt_and_a_retried_transfer(user: User
     title = f"Eventful {uuid.uuid4().hex[:6]}"
     await engine.fault(
         title,
-        {"kind": "refuse", "status": 503, "times": 1},
+        {"kind": "refuse", "status": 404, "times": 1},
         {"kind": "fail", "message": "No avatar at https://api.example.com/v1?token=geheim", "times": 1},
         {"kind": "file-error", "status": 503, "times": 1},
     )

@@ -73,7 +73,7 @@ async def test_a_late_result_that_is_said_to_be_taken_is_asked_about_until_it_is
         ("WORKFLOW_TIMEOUT", None, "transfer"),
         ("WORKFLOW_TIMEOUT", "adopted", "transfer"),
         ("WORKFLOW_TIMEOUT", "late", "workflow"),
-        ("WORKFLOW_REFUSED", None, "workflow"),
+        ("WORKFLOW_REFUSED", None, "transfer"),
         ("WORKFLOW_FAILED", None, "workflow"),  # it would contradict that
         ("WORKFLOW_FAILED", "adopted", "transfer"),
     ],

@@ -45,6 +45,7 @@ def started(execution_id: object) -> Answer:
 
 NOT_REGISTERED = answering(404, n8n_answers.not_registered("x"))
 MIGRATING = answering(200, n8n_answers.MIGRATING)
+NO_DATABASE = answering(503, n8n_answers.NO_DATABASE)
 DEFAULT = answering(200, '{"message":"Workflow was started"}')
 
 

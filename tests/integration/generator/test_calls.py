@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.generator.messages import NOT_SAID
+from services.generator.messages import NOT_SAID, TURNED_AWAY
 from shared.access.callback_urls import read_token
 from shared.access.webhook_signatures import verify
 from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowNoted, WorkflowStarted
@@ -13,6 +13,7 @@ from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import (
     DEFAULT,
     MIGRATING,
+    NO_DATABASE,
     NOT_REGISTERED,
     Answer,
     answering,
@@ -112,8 +113,8 @@ async def test_any_2xx_answer_means_started(world: World, answer: Answer) -> Non
 
 @pytest.mark.parametrize(
     "refusal",
-    [NOT_REGISTERED, MIGRATING, answering(429), answering(429, retry_after="1"), answering(503)],
-    ids=["404-not-registered", "migrating", "429", "429-retry-after", "503"],
+    [NOT_REGISTERED, MIGRATING, NO_DATABASE],
+    ids=["404-not-registered", "migrating", "no-database"],
 )
 async def test_a_certain_refusal_is_called_again_until_taken(world: World, refusal: Answer) -> None:
     event = await world.request(one_after_another(refusal, refusal, started("77")))
@@ -124,14 +125,6 @@ async def test_a_certain_refusal_is_called_again_until_taken(world: World, refus
     assert world.told(event.video_id) == ["WorkflowStarted"]
 
 
-async def test_a_retry_after_is_waited_for(world: World) -> None:
-    event = await world.request(one_after_another(answering(429, retry_after="2"), started("78")))
-    await world.called(event.video_id)
-    document = await world.state(event.video_id, "requested", seconds=1)
-    assert document["job"]["dueAt"] - document["changedAt"] > timedelta(seconds=1.8)
-    await world.event(WorkflowStarted, event.video_id)
-
-
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 422])
 async def test_a_refusal_that_will_not_change_fails_at_once(world: World, status: int) -> None:
     event = await world.request(answering(status, "Authorization data is wrong!"))
@@ -139,27 +132,33 @@ async def test_a_refusal_that_will_not_change_fails_at_once(world: World, status
     assert (told.code, told.retryable) == ("WORKFLOW_REFUSED", True)
     assert str(status) in told.message
     assert len(world.n8n.calls[event.video_id]) == 1
+    await world.complete(event.video_id)  # whoever said no did not know: it had got through
+    assert (await world.event(WorkflowCompleted, event.video_id)).adopted is True
+    assert len(world.n8n.calls[event.video_id]) == 1
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "message"),
     [
-        answering(500),
-        answering(502),
-        answering(504),
-        answering(302, location="/elsewhere"),
-        answering(408),
-        answering(409),
-        cut,
-        cut_in_the_middle,
-        silence,
+        (answering(500), NOT_SAID),
+        (answering(502), NOT_SAID),
+        (answering(504), NOT_SAID),
+        (answering(302, location="/elsewhere"), NOT_SAID),
+        (answering(408), NOT_SAID),
+        (answering(409), NOT_SAID),
+        (cut, NOT_SAID),
+        (cut_in_the_middle, NOT_SAID),
+        (silence, NOT_SAID),
+        (answering(429, retry_after="0"), TURNED_AWAY),
+        (answering(503), TURNED_AWAY),
     ],
-    ids=["500", "502", "504", "redirect", "408", "409", "cut", "cut-in-the-middle", "silence"],
+    ids=["500", "502", "504", "redirect", "408", "409", "cut", "cut-in-the-middle", "silence", "429", "503"],
 )
-async def test_what_may_have_started_is_never_called_again(world: World, answer: Answer) -> None:
+async def test_what_may_have_started_is_never_called_again(world: World, answer: Answer, message: str) -> None:
+    """There is no key to ask n8n with."""
     event = await world.request(answer)
     told = await world.event(WorkflowStarted, event.video_id)
-    assert (told.certain, told.message) == (False, NOT_SAID)
+    assert (told.certain, told.message) == (False, message)
     assert len(world.n8n.calls[event.video_id]) == 1
     await world.complete(event.video_id)
     completed = await world.event(WorkflowCompleted, event.video_id)

@@ -16,7 +16,7 @@ from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowS
 from shared.wiring.stop_time import STOP_SECONDS
 from tests.driving import eventually
 from tests.integration.generator.conftest import world_with
-from tests.integration.generator.scripted_n8n import NOT_REGISTERED, answering, one_after_another, silence, started
+from tests.integration.generator.scripted_n8n import NOT_REGISTERED, one_after_another, silence, started
 from tests.integration.generator.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -136,7 +136,7 @@ async def test_a_frozen_broker_and_a_call_under_way_do_not_hold_up_a_stop(world:
 
 
 async def test_database_away_while_the_engine_answers(world: World) -> None:
-    event = await world.request(one_after_another(answering(503), silence))
+    event = await world.request(one_after_another(NOT_REGISTERED, silence))
     await world.called(event.video_id, 2)
     await world.stack.kill("generator-db")
     await world.stack.start("generator-db")

@@ -65,15 +65,15 @@ async def test_an_uncertain_start_is_extended_too_once_it_is_found(world: World)
 async def test_a_result_that_nobody_reported_is_taken_at_the_deadline(world: World) -> None:
     event = await world.request(DEFAULT)
     (call,) = await world.called(event.video_id)
-    world.n8n.runs["704"] = Run("success", call=call, gave_out=[report_of(event)])
-    assert (await world.event(WorkflowCompleted, event.video_id)).video_url == url_of(event)
+    world.n8n.runs["704"] = Run("success", call=call, gave_out=[report_of(event.video_id)])
+    assert (await world.event(WorkflowCompleted, event.video_id)).video_url == url_of(event.video_id)
 
 
 async def test_a_result_that_a_waiting_run_does_not_get_through_is_taken_at_the_deadline(world: World) -> None:
     event = await world.request(started("709"))
     (call,) = await world.called(event.video_id)
-    world.n8n.runs["709"] = Run("waiting", call=call, gave_out=[report_of(event)])
-    assert (await world.event(WorkflowCompleted, event.video_id)).video_url == url_of(event)
+    world.n8n.runs["709"] = Run("waiting", call=call, gave_out=[report_of(event.video_id)])
+    assert (await world.event(WorkflowCompleted, event.video_id)).video_url == url_of(event.video_id)
 
 
 async def test_what_a_run_makes_that_failed_once_and_goes_on_is_taken_after_all(world: World) -> None:
@@ -97,14 +97,14 @@ async def test_killed_in_a_call_until_after_the_deadline_the_result_is_still_fou
     event = await world.request(silence)
     (call,) = await world.called(event.video_id)
     await world.stack.kill("generator")
-    world.n8n.runs["708"] = Run("success", call=call, gave_out=[report_of(event)])
+    world.n8n.runs["708"] = Run("success", call=call, gave_out=[report_of(event.video_id)])
 
     async def overdue() -> bool:
         return utc_now() > event.time + timedelta(seconds=2)
 
     await eventually(overdue, "the deadline")
     await world.stack.start("generator")
-    assert (await world.event(WorkflowCompleted, event.video_id)).video_url == url_of(event)
+    assert (await world.event(WorkflowCompleted, event.video_id)).video_url == url_of(event.video_id)
     assert len(world.n8n.calls[event.video_id]) == 1
 
 

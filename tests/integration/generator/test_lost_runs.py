@@ -1,5 +1,7 @@
 """With a key of n8n's API: what it says of a run is believed where it is clear, and moves on what nobody reported."""
 
+import asyncio
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +11,16 @@ import pytest
 from shared.contracts.events import VideoRequested, WorkflowCompleted, WorkflowFailed, WorkflowStarted
 from tests.driving import eventually
 from tests.integration.generator.conftest import world_with
-from tests.integration.generator.scripted_n8n import DEFAULT, Answer, Run, answering, cut, silence, started
+from tests.integration.generator.scripted_n8n import (
+    DEFAULT,
+    Answer,
+    Run,
+    answering,
+    cut,
+    one_after_another,
+    silence,
+    started,
+)
 from tests.integration.generator.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -18,13 +29,17 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 world = world_with({"N8N_API_KEY": "key", "WORKFLOW_ASK_EVERY": "0.2", "WORKFLOW_LOST_AFTER": "2"})
 
 
-def report_of(event: VideoRequested, **changes: Any) -> dict[str, Any]:
+def report_of(video_id: str, **changes: Any) -> dict[str, Any]:
     """Return the completion that the workflow would have posted."""
-    return {"videoId": event.video_id, "status": "ready", "videoUrl": url_of(event), **changes}
+    return {"videoId": video_id, "status": "ready", "videoUrl": url_of(video_id), **changes}
 
 
-def url_of(event: VideoRequested) -> str:
-    return f"https://files.example.com/{event.video_id}.mp4"
+def url_of(video_id: str) -> str:
+    return f"https://files.example.com/{video_id}.mp4"
+
+
+def new_id() -> str:
+    return f"ann{uuid.uuid4().hex[:8]}_1700000000000"
 
 
 async def document_with(world: World, event: VideoRequested, what: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +54,66 @@ async def asked_about_others(world: World) -> None:
     world.n8n.runs[execution_id] = Run("error")
     other = await world.request(started(execution_id))
     await world.event(WorkflowFailed, other.video_id)
+
+
+# --- calls that were turned away ---
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_call_that_was_turned_away_is_made_again_once_n8n_knows_nothing_of_it(
+    world: World, status: int
+) -> None:
+    execution_id, video_id = f"49{status}", new_id()
+
+    async def begin(writer: asyncio.StreamWriter, number: int) -> None:
+        world.n8n.runs[execution_id] = Run(call=world.n8n.calls[video_id][-1])
+        await started(execution_id)(writer, number)
+
+    away = answering(status, retry_after="1")
+    event = await world.request(one_after_another(away, away, begin), video_id=video_id)
+    calls = await world.called(video_id, 3)
+    assert len({call.headers["idempotency-key"] for call in calls}) == 1
+    document = await world.state(video_id, "started")
+    assert (document["calls"], document["executionId"]) == (3, execution_id)
+    told = [note.code for note in world.notes(event.video_id)]
+    assert told == [*["call.turned_away", "asked.absent"] * 2, "call.taken"]
+
+
+@pytest.mark.parametrize("ends", ["before it is asked", "later"])
+async def test_one_that_got_through_all_the_same_is_not_made_again(world: World, ends: str) -> None:
+    execution_id, video_id = f"492{ends[:5]}", new_id()
+
+    async def lose(writer: asyncio.StreamWriter, number: int) -> None:
+        run = world.n8n.runs[execution_id] = Run(call=world.n8n.calls[video_id][0])
+        if ends == "before it is asked":
+            run.status, run.gave_out = "success", [report_of(video_id)]
+        await answering(503, retry_after="0")(writer, number)
+
+    event = await world.request(lose, video_id=video_id)
+    if ends == "later":
+        assert (await world.state(video_id, "started"))["executionId"] == execution_id
+        await world.complete(video_id)
+    told = await world.event(WorkflowCompleted, event.video_id)
+    assert (told.video_url, told.adopted) == (url_of(event.video_id), False)
+    assert len(world.n8n.calls[event.video_id]) == 1
+
+
+async def test_one_is_not_made_again_while_n8n_says_nothing_clear(world: World) -> None:
+    event = await world.request(answering(503))
+    await world.state(event.video_id, "unknown")
+    world.n8n.api = False
+    try:
+        for _ in range(3):
+            await document_with(world, event, {"job.tries": {"$gte": await tries(world, event) + 1}})
+        assert len(world.n8n.calls[event.video_id]) == 1
+    finally:
+        world.n8n.api = True
+    await world.called(event.video_id, 2)
+
+
+async def tries(world: World, event: VideoRequested) -> int:
+    document = await document_with(world, event, {"state": "unknown"})
+    return int(document["job"]["tries"])
 
 
 # --- runs whose executionId is known ---
@@ -71,9 +146,9 @@ async def test_a_result_whose_callback_was_lost_is_taken_from_the_execution(worl
     event = await world.request(started(execution_id))
     await world.event(WorkflowStarted, event.video_id)
     run = world.n8n.runs[execution_id]
-    run.call, run.gave_out, run.status = world.n8n.calls[event.video_id][0], [report_of(event)], status
+    run.call, run.gave_out, run.status = world.n8n.calls[event.video_id][0], [report_of(event.video_id)], status
     told = await world.event(WorkflowCompleted, event.video_id)
-    assert (told.id, told.video_url, told.adopted) == (f"{event.video_id}:1:completed", url_of(event), False)
+    assert (told.id, told.video_url, told.adopted) == (f"{event.video_id}:1:completed", url_of(event.video_id), False)
     await world.complete(event.video_id)
     await world.callbacks_handled(event.video_id)
     assert world.told(event.video_id) == ["WorkflowStarted", "WorkflowCompleted"]
@@ -83,10 +158,10 @@ async def test_a_result_whose_callback_was_lost_is_taken_from_the_execution(worl
 @pytest.mark.parametrize(
     "gave_out",
     [
-        lambda event: report_of(event, videoId="ann_2"),
-        lambda event: report_of(event, attempt=2),
-        lambda event: report_of(event, videoUrl={"$gt": ""}),
-        lambda event: report_of(event, videoUrl="https://files.example.com/" + "x" * 9_000),
+        lambda event: report_of(event.video_id, videoId="ann_2"),
+        lambda event: report_of(event.video_id, attempt=2),
+        lambda event: report_of(event.video_id, videoUrl={"$gt": ""}),
+        lambda event: report_of(event.video_id, videoUrl="https://files.example.com/" + "x" * 9_000),
     ],
     ids=["another-video", "another-attempt", "no-url", "long-url"],
 )
@@ -167,9 +242,9 @@ async def test_an_uncertain_start_that_n8n_runs_is_certain(world: World, answer:
     world.n8n.runs[execution_id] = Run(call=call)
     told = await eventually(lambda: certain_start(world, event), "the run being found")
     assert told.execution_id == execution_id
-    world.n8n.runs[execution_id].gave_out = [report_of(event)]
+    world.n8n.runs[execution_id].gave_out = [report_of(event.video_id)]
     world.n8n.runs[execution_id].status = "success"
-    assert (await world.event(WorkflowCompleted, event.video_id)).video_url == url_of(event)
+    assert (await world.event(WorkflowCompleted, event.video_id)).video_url == url_of(event.video_id)
     assert len(world.n8n.calls[event.video_id]) == 1
 
 

@@ -14,7 +14,15 @@ from shared.contracts.events import (
 )
 from tests.driving import eventually
 from tests.integration.generator.conftest import world_with
-from tests.integration.generator.scripted_n8n import Answer, answering, cut, one_after_another, started
+from tests.integration.generator.scripted_n8n import (
+    NO_DATABASE,
+    NOT_REGISTERED,
+    Answer,
+    answering,
+    cut,
+    one_after_another,
+    started,
+)
 from tests.integration.generator.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -40,11 +48,11 @@ async def noted(world: World, video_id: str, code: str, times: int = 1) -> list[
 
 
 async def test_each_call_is_noted_with_its_answer(world: World) -> None:
-    event = await request(world, one_after_another(answering(503), answering(429, retry_after="0"), started("71")))
+    event = await request(world, one_after_another(NO_DATABASE, NOT_REGISTERED, started("71")))
     notes = await noted(world, event.video_id, "call.taken")
     assert [(note.code, note.details["call"], note.details["reason"]) for note in notes] == [
         ("call.refused", 1, "status 503"),
-        ("call.refused", 2, "status 429"),
+        ("call.refused", 2, "status 404"),
         ("call.taken", 3, "status 202"),
     ]
     assert notes[0].message.startswith("Call 1 was refused (status 503), so nothing was started; the next one comes")
@@ -60,8 +68,9 @@ async def test_each_call_is_noted_with_its_answer(world: World) -> None:
         (answering(403), "call.rejected", "status 403"),
         (cut, "call.uncertain", "the connection broke off"),
         (answering(500), "call.uncertain", "status 500"),
+        (answering(503), "call.turned_away", "status 503"),
     ],
-    ids=["rejected", "cut", "500"],
+    ids=["rejected", "cut", "500", "503"],
 )
 async def test_what_ends_the_calling_is_noted(world: World, answer: Answer, code: str, reason: str) -> None:
     event = await request(world, answer)

@@ -11,6 +11,7 @@ from tests.driving import eventually
 from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import (
     DEFAULT,
+    NOT_REGISTERED,
     Run,
     answering,
     cut,
@@ -27,7 +28,14 @@ End = Callable[[World, VideoRequested], Awaitable[None]]
 
 # A lease whose heartbeat does not cut off a call that was cancelled a moment ago.
 world = world_with(
-    {"N8N_API_KEY": "key", "WORKFLOW_ASK_EVERY": "0.3", "WORKFLOW_ANSWER_TIMEOUT": "4", "JOB_LEASE": "6"}
+    {
+        "N8N_API_KEY": "key",
+        "WORKFLOW_ASK_EVERY": "0.3",
+        "WORKFLOW_ANSWER_TIMEOUT": "4",
+        "JOB_LEASE": "6",
+        "DISPATCH_RETRY_FIRST": "60",
+        "DISPATCH_RETRY_MOST": "60",
+    }
 )
 
 
@@ -126,7 +134,7 @@ async def test_one_whose_id_comes_with_the_answer_after_the_cancellation_is_stop
 
 
 async def test_what_was_never_started_is_not_stopped(world: World) -> None:
-    event = await world.request(answering(503, retry_after="60"))  # and no second call meanwhile
+    event = await world.request(NOT_REGISTERED)  # and no second call meanwhile
     await world.called(event.video_id)
     await world.state(event.video_id, "requested")
     await cancel(world, event)

@@ -93,13 +93,13 @@ class World:
 
     def _dispatcher(self, says: "Says") -> Work:
         engine, catalog = cast("Engine", _Addresses()), cast("CatalogStore", None)
-        n8n = cast("N8n", _Engine(self, says.answer))
+        n8n = cast("N8n", _Engine(self, says))
         pace = Pace(timedelta(seconds=1), timedelta(seconds=30), timedelta(hours=76))
         rooms = (self._attempts, self._lifecycle, self._settling, catalog, self._held, engine, n8n, pace, METRICS)
         return Dispatcher(*rooms).work
 
     def _awaiting(self, says: "Says") -> Work:
-        asking = cast("Asking", _Asking(says.told))
+        asking = cast("Asking", _Asking(self, says.told))
         patience = Patience(timedelta(minutes=5), timedelta(minutes=15), LAST_DEADLINE)
         return Awaiting(self._attempts, self._settling, self._held, asking, patience, METRICS, self._send).work
 
@@ -120,11 +120,15 @@ class World:
 
 @dataclass(frozen=True)
 class Says:
-    """What the engine answers to a call, to a question and to a stop."""
+    """What the engine answers to a call, to a question and to a stop.
+
+    `got_through` is whether a call that is answered no started a run all the same, by way of somebody who lost it.
+    """
 
     answer: Answer
     told: Told
     stop: Stop = Stop.STOPPED
+    got_through: bool = False
 
     async def execution(self) -> Execution | None:
         await Turn()
@@ -141,24 +145,30 @@ class _Addresses:
 class _Engine:
     """n8n: it starts a run unless it refuses, whether or not anybody lives to hear the answer."""
 
-    def __init__(self, world: World, answer: Answer) -> None:
+    def __init__(self, world: World, says: Says) -> None:
         self._world = world
-        self._answer = answer
+        self._says = says
 
     async def call(self, call: Call) -> Answer:
-        if self._answer.happening in (Happening.TAKEN, Happening.UNCERTAIN):
+        said = self._says.answer.happening
+        no = said in (Happening.TURNED_AWAY, Happening.REJECTED)
+        if said in (Happening.TAKEN, Happening.UNCERTAIN) or (no and self._says.got_through):
             self._world.runs.append(call.url)
         await Turn()
-        return self._answer
+        return self._says.answer
 
 
 class _Asking:
-    def __init__(self, told: Told) -> None:
+    """What n8n tells; of a run whose call was turned away not that there is none: it has begun before the answer."""
+
+    def __init__(self, world: World, told: Told) -> None:
+        self._world = world
         self._told = told
 
     async def about(self, attempt: Attempt, *, thoroughly: bool) -> Told:
         await Turn()
-        return self._told
+        begun = attempt.was_turned_away and attempt.id in self._world.runs
+        return Told(Said.NOTHING) if begun and self._told.said is Said.GONE else self._told
 
 
 class _Runs:

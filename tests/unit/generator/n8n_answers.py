@@ -3,6 +3,7 @@
 import json
 
 MIGRATING = b"n8n is starting up. Please wait"
+NO_DATABASE = b'{"code":503,"message":"Database is not ready!"}'
 
 
 def no_route(path: str) -> bytes:

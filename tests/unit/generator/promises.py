@@ -39,7 +39,14 @@ LATER_ENDS = {
 }
 UNWANTED = {"cancelled", "superseded", "deleted"}
 RUNS = {"calling", "unknown", "started", "given_up"}
-UNHEARD = {"WORKFLOW_UNREACHABLE", "WORKFLOW_UNKNOWN", "WORKFLOW_TIMEOUT", "WORKFLOW_LOST", "WORKFLOW_FAILED"}
+UNHEARD = {
+    "WORKFLOW_REFUSED",
+    "WORKFLOW_UNREACHABLE",
+    "WORKFLOW_UNKNOWN",
+    "WORKFLOW_TIMEOUT",
+    "WORKFLOW_LOST",
+    "WORKFLOW_FAILED",
+}
 SAID = (["WORKFLOW_FAILED"], ["RESULT_INVALID"])
 UNPLACED = ("held", "quarantined")
 

@@ -55,11 +55,10 @@ files = st.sampled_from(
         {},
     ]
 )
-answers = st.builds(
-    Answer,
-    st.sampled_from([Happening.TAKEN, Happening.REFUSED, Happening.REJECTED, Happening.UNCERTAIN]),
-    st.just("status 200"),
-    executions,
+said_no = st.sampled_from([Happening.REFUSED, Happening.REJECTED, Happening.TURNED_AWAY])
+answers = st.one_of(
+    st.builds(Answer, st.sampled_from([Happening.TAKEN, Happening.UNCERTAIN]), st.just("status 200"), executions),
+    st.builds(Answer, said_no, st.just("status 503")),
 )
 
 
@@ -70,7 +69,7 @@ def _told(said: Said, execution_id: str, status: str) -> Told:
 
 
 tolds = st.builds(_told, st.sampled_from(Said), st.sampled_from(["7", "8"]), st.sampled_from(["success", "error"]))
-says = st.builds(Says, answers, tolds, st.sampled_from(Stop))
+says = st.builds(Says, answers, tolds, st.sampled_from(Stop), st.booleans())
 
 
 @dataclass(eq=False)
@@ -96,16 +95,19 @@ class AttemptMachine(RuleBasedStateMachine):
         late_result=st.sampled_from(["adopt", "adopt", "discard"]),
         takes_result=st.booleans(),
         answer=st.none() | answers,
+        got_through=st.booleans(),
         until=turns,
     )
-    def begin(self, late_result: LateResult, takes_result: bool, answer: Answer | None, until: int | None) -> None:
+    def begin(
+        self, late_result: LateResult, takes_result: bool, answer: Answer | None, got_through: bool, until: int | None
+    ) -> None:
         """Most begin with a request that is being called, or was: by themselves the rules come to that too late."""
         self.world = World(late_result)
         self.takes_result = takes_result
         self.promises = Promises(self.world)
         if answer is not None:
             self.deliver(self.request(1), None)
-            self.work_at(f"{VIDEO}:1", Says(answer, Told(Said.NOTHING)), until)
+            self.work_at(f"{VIDEO}:1", Says(answer, Told(Said.NOTHING), got_through=got_through), until)
 
     def teardown(self) -> None:
         for way in self.parked:

@@ -9,7 +9,7 @@ from tests.unit.generator.attempts_world import USER, VIDEO, Says, World
 from tests.unit.turns import Run
 
 ID = f"{VIDEO}:1"
-TAKEN, REFUSED = Answer(Happening.TAKEN, "status 200", "7"), Answer(Happening.REFUSED, "status 503")
+TAKEN, REFUSED = Answer(Happening.TAKEN, "status 200", "7"), Answer(Happening.REFUSED, "no connection")
 
 
 def requested() -> World:

@@ -18,7 +18,7 @@ from tests.unit.generator.attempts_world import DEADLINE, LAST_DEADLINE, LONG, U
 from tests.unit.turns import Run
 
 ID = f"{VIDEO}:1"
-TAKEN, REFUSED = Answer(Happening.TAKEN, "status 200", "7"), Answer(Happening.REFUSED, "status 503")
+TAKEN, REFUSED = Answer(Happening.TAKEN, "status 200", "7"), Answer(Happening.REFUSED, "no connection")
 NOTHING, RUNS = Told(Said.NOTHING), Told(Said.RUNNING, Execution(id="7", status="running"))
 MOMENT = timedelta(seconds=1)
 

@@ -128,6 +128,8 @@ async def test_headers_that_drip_are_cut_off() -> None:
         (b"HTTP/1.1 200 OK\r\n\r\n", Happening.TAKEN),
         (b"HTTP/1.1 301 Moved\r\nlocation: https://elsewhere.example.com/\r\n\r\n", Happening.UNCERTAIN),
         (b"HTTP/1.1 404 No\r\n\r\nnginx", Happening.REJECTED),
+        (b"HTTP/1.1 429 Many\r\n\r\n", Happening.TURNED_AWAY),
+        (b"HTTP/1.1 503 Away\r\n\r\n", Happening.TURNED_AWAY),
         (b"HTTP/1.1 408 Slow\r\n\r\n", Happening.UNCERTAIN),
         (b"HTTP/1.1 599 Odd\r\n\r\n", Happening.UNCERTAIN),
     ],

@@ -17,43 +17,44 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 # Rows: states. Columns: happenings. A cell: the outcome, then the next state and its code where the state changes;
 # a "!" says that others are told.
 COLUMNS = (
-    H.CALLED, H.TAKEN, H.REFUSED, H.REJECTED, H.UNCERTAIN, H.DEADLINE, H.LOST, H.BROKE, H.PROGRESS,
-    H.RESULT, H.EMPTY_RESULT, H.FAILURE, H.CANCEL, H.SUPERSEDE, H.DELETE,
+    H.CALLED, H.TAKEN, H.REFUSED, H.REJECTED, H.TURNED_AWAY, H.UNCERTAIN, H.DEADLINE, H.ABSENT, H.LOST, H.BROKE,
+    H.PROGRESS, H.RESULT, H.EMPTY_RESULT, H.FAILURE, H.CANCEL, H.SUPERSEDE, H.DELETE,
 )  # fmt: skip
 DONE, LOST, BROKE = "completed !", "given_up WORKFLOW_LOST !", "given_up WORKFLOW_FAILED !"
 INVALID, BROKEN, CANCELLED = "failed RESULT_INVALID !", "failed WORKFLOW_FAILED !", "cancelled CANCELLED !"
 TABLE = {
     S.REQUESTED: (
-        "calling", "late", "late", "late", "late", "given_up WORKFLOW_UNREACHABLE !", "late", "late", "started !",
-        DONE, INVALID, BROKEN, CANCELLED, "superseded", "deleted",
+        "calling", "late", "late", "late", "late", "late", "given_up WORKFLOW_UNREACHABLE !", "late", "late", "late",
+        "started !", DONE, INVALID, BROKEN, CANCELLED, "superseded", "deleted",
     ),
     S.CALLING: (
-        "unknown !", "started !", "requested", "failed WORKFLOW_REFUSED !", "unknown !", "given_up WORKFLOW_UNKNOWN !",
-        "late", "late", "started !", DONE, INVALID, BROKEN, CANCELLED, "superseded", "deleted",
+        "unknown !", "started !", "requested", "given_up WORKFLOW_REFUSED !", "unknown !", "unknown !",
+        "given_up WORKFLOW_UNKNOWN !", "late", "late", "late",
+        "started !", DONE, INVALID, BROKEN, CANCELLED, "superseded", "deleted",
     ),
     S.UNKNOWN: (
-        "late", "started !", "late", "late", "repeat", "given_up WORKFLOW_UNKNOWN !", LOST, BROKE, "started !",
-        DONE, INVALID, BROKEN, CANCELLED, "superseded", "deleted",
+        "late", "started !", "late", "late", "late", "repeat", "given_up WORKFLOW_UNKNOWN !", "requested", LOST, BROKE,
+        "started !", DONE, INVALID, BROKEN, CANCELLED, "superseded", "deleted",
     ),
     S.STARTED: (
-        "late", "repeat", "late", "late", "late", "given_up WORKFLOW_TIMEOUT !", LOST, BROKE, "passed_on",
-        DONE, INVALID, BROKEN, CANCELLED, "superseded", "deleted",
+        "late", "repeat", "late", "late", "late", "late", "given_up WORKFLOW_TIMEOUT !", "late", LOST, BROKE,
+        "passed_on", DONE, INVALID, BROKEN, CANCELLED, "superseded", "deleted",
     ),
     S.COMPLETED: (
-        "late", "late", "late", "late", "late", "late", "late", "late", "late",
+        "late", "late", "late", "late", "late", "late", "late", "late", "late", "late", "late",
         "repeat", "contradiction", "contradiction", CANCELLED, "late", "deleted",
     ),
     S.FAILED: (
-        "late", "late", "late", "late", "late", "late", "late", "late", "late",
+        "late", "late", "late", "late", "late", "late", "late", "late", "late", "late", "late",
         "contradiction", "repeat", "repeat", CANCELLED, "late", "deleted",
     ),
     S.GIVEN_UP: (
-        "late", "late", "late", "late", "late", "repeat", "repeat", "repeat", "late",
+        "late", "late", "late", "late", "late", "late", "repeat", "late", "repeat", "repeat", "late",
         "adopted completed !", INVALID, BROKEN, CANCELLED, "superseded", "deleted",
     ),
-    S.CANCELLED: (*["late"] * 12, "repeat", "late", "deleted"),
-    S.SUPERSEDED: (*["late"] * 13, "repeat", "deleted"),
-    S.DELETED: (*["late"] * 14, "repeat"),
+    S.CANCELLED: (*["late"] * 14, "repeat", "late", "deleted"),
+    S.SUPERSEDED: (*["late"] * 15, "repeat", "deleted"),
+    S.DELETED: (*["late"] * 16, "repeat"),
 }  # fmt: skip
 
 
@@ -108,11 +109,14 @@ def test_what_follows_fits_the_verdict(state: State, happening: Happening) -> No
 
 
 def test_only_a_refused_call_leads_back_to_calling() -> None:
-    """The paid call: from any state but `requested` no happening leads to `calling`, and only a refusal leads back."""
+    """The paid call: from any state but `requested` no happening leads to `calling`, and only two lead back there.
+
+    The one is an answer that is certain, the other the engine's own word that it knows nothing of the call.
+    """
     to_calling = {(s, h) for s, h in product(State, Happening) if judge(s, h).to is S.CALLING}
     back = {(s, h) for s, h in product(State, Happening) if judge(s, h).to is S.REQUESTED}
     assert to_calling == {(S.REQUESTED, H.CALLED)}
-    assert back == {(S.CALLING, H.REFUSED)}
+    assert back == {(S.CALLING, H.REFUSED), (S.UNKNOWN, H.ABSENT)}
 
 
 def test_no_end_is_left_for_life() -> None:
@@ -157,6 +161,7 @@ def test_a_run_that_nobody_wants_any_more_is_to_be_stopped(state: State, happeni
     [
         (S.REQUESTED, H.DEADLINE, False),
         (S.CALLING, H.DEADLINE, True),
+        (S.CALLING, H.REJECTED, True),  # whoever said no may not have known
         (S.UNKNOWN, H.DEADLINE, True),
         (S.STARTED, H.DEADLINE, True),
         (S.UNKNOWN, H.LOST, True),  # it may wait in a queue that n8n shows to nobody

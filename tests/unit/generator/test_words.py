@@ -70,6 +70,9 @@ def test_an_address_is_shown_without_what_may_be_a_secret() -> None:
     assert (
         plain(said) == 'connect ECONNREFUSED "https://reelway.example.com/api/webhook/video-complete?…" after 5 tries'
     )
+    assert plain("amqps://ann:p%40ss@broker.example:5671/v and http://ann:a@b@c.example/@me?x#y") == (
+        "amqps://broker.example:5671/v and http://c.example/@me?…"
+    )
     assert plain("see http://a.example/b and why?") == "see http://a.example/b and why?"
 
 
