@@ -32,7 +32,7 @@ class Progress:
     execution_id: str | None = None
 
     def after(self, earlier: "Progress") -> "Progress":
-        """Return the two as one: what is newer counts, but no percentage goes back, and nothing is lost to silence."""
+        """Return the two as one: what is newer counts, but no percentage goes back, or is lost to a mere message."""
         percents = [one.percent for one in (earlier, self) if one.order == self.order and one.percent is not None]
         same_attempt = earlier.attempt == self.attempt
         execution_id = self.execution_id or (earlier.execution_id if same_attempt else None)

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from services.generator.attempt import Attempt, State
-from services.generator.messages import NOT_SAID, STILL_RUNNING, TURNED_AWAY
+from services.generator.messages import NOT_SAID, STILL_RUNNING
 from shared.contracts.events import (
     VideoEvent,
     WorkflowCompleted,
@@ -52,7 +52,7 @@ def _started(attempt: Attempt) -> WorkflowStarted:
         **_changed(attempt, "started" if certain else "unknown"),
         kind=attempt.kind,
         certain=certain,
-        message=None if certain else (TURNED_AWAY if attempt.was_turned_away else NOT_SAID),
+        message=None if certain else NOT_SAID,
         estimated_completion=attempt.changed_at + timedelta(seconds=attempt.estimate_seconds),
     )
 

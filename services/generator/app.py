@@ -86,7 +86,7 @@ def build(settings: GeneratorSettings) -> tuple[FastAPI, Runtime]:
         attempts, lifecycle, settling, catalog, held, _engine(settings), n8n, _pace(settings), runtime.metrics
     )
     search = Search(runs, attempts.known_to_run_as) if runs else None
-    asking = Asking(runs, search, runtime.metrics) if runs and search else None
+    asking = Asking(runs, search, attempts.last_delivered, runtime.metrics) if runs and search else None
     awaiting = Awaiting(attempts, settling, held, asking, _patience(settings), runtime.metrics, runtime.kafka.send)
     jobs: dict[str, Work] = {DISPATCH: dispatcher.work, AWAIT: awaiting.work}
     if runs and search:

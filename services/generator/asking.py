@@ -1,9 +1,10 @@
 """What the engine says of an attempt, put so that it can be acted on."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from services.generator.attempt import Attempt
+from services.generator.attempt import Attempt, Kind
 from services.generator.domain import Happening, News
 from services.generator.evidence import Owner, error_in, owner_of, reported_in
 from services.generator.executions import Execution
@@ -35,18 +36,26 @@ class Told:
         return self.execution.id if self.execution else None
 
 
+Delivered = Callable[[Kind], Awaitable[Attempt | None]]
+"""Returns the attempt of this kind that came to a result last, of those whose execution is known."""
+
+
 class Asking:
     """Asks about one attempt at a time. It only reads: nothing is started, stopped or concluded here."""
 
-    def __init__(self, runs: Runs, search: Search, metrics: Metrics) -> None:
+    def __init__(self, runs: Runs, search: Search, last_delivered: Delivered, metrics: Metrics) -> None:
         self._runs = runs
         self._search = search
+        self._last_delivered = last_delivered
         self._metrics = metrics
 
     async def about(self, attempt: Attempt, *, thoroughly: bool) -> Told:
         """Return what the engine says; `thoroughly` brings the data a conclusion needs."""
         try:
-            told = _told(await self._execution(attempt, thoroughly=thoroughly), attempt)
+            execution = await self._execution(attempt, thoroughly=thoroughly)
+            if execution is None and attempt.was_turned_away:
+                await self._require_that_runs_show(attempt.kind)
+            told = _told(execution, attempt)
         except NotToldError:
             told = Told(Said.NOTHING)
         self._metrics.engine_answers.labels(said=told.said).inc()
@@ -66,6 +75,18 @@ class Asking:
         if execution is not None and owner_of(execution.data, attempt) is Owner.FOREIGN:
             raise NotToldError("the execution is another call's")
         return execution
+
+    async def _require_that_runs_show(self, kind: Kind) -> None:
+        """Raise NotToldError unless a run of this kind that is over is shown, with its call: else ours may be hidden.
+
+        The key may be another project's, or n8n save no such executions. A wrong word here is paid for.
+        """
+        before = await self._last_delivered(kind)
+        if before is None or before.execution_id is None:
+            raise NotToldError("nothing was delivered before")
+        shown = await self._runs.look(kind, before.execution_id, with_data=True)
+        if shown is None or shown.status != "success" or owner_of(shown.data, before) is not Owner.OURS:
+            raise NotToldError("runs that are over are not shown")
 
 
 def news_of(told: Told, attempt: Attempt) -> News:

@@ -35,7 +35,7 @@ UNWANTED = frozenset({State.CANCELLED, State.SUPERSEDED, State.DELETED})
 
 _CALLED = frozenset({State.CALLING, State.UNKNOWN, State.STARTED})
 # Given up with one of these: it was never heard of, waits where n8n shows it to nobody, failed once and goes on, or was
-# refused by somebody who could not know.
+# refused by somebody who stood before n8n.
 _MAY_GO_ON = frozenset(
     {
         FailureCode.WORKFLOW_TIMEOUT,
@@ -59,9 +59,10 @@ class Attempt(Wire):
 
     `first_called_at` is when its first call began, from which its time counts, `called_at` when the last one did,
     `calls` how many did, `call_again_at` from when on one that was turned away may be made again, if the engine knows
-    nothing of it, `run_over_at` since when the engine says that nothing runs, `stuck_since` since when nobody
-    knows whether it runs or it is beyond its first deadline, `stop_since` since when its run is to be stopped; that
-    goes once the engine has answered. `ended_by` is the report that ended it, where one did.
+    nothing of it, `refused` whether one was refused for good, `run_over_at` since when the engine says that nothing
+    runs, `stuck_since` since when nobody knows whether it runs or it is beyond its first deadline, `stop_since` since
+    when its run is to be stopped; that goes once the engine has answered. `ended_by` is the report that ended it, where
+    one did.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -84,6 +85,7 @@ class Attempt(Wire):
     called_at: UtcTime | None = None
     calls: int = 0
     call_again_at: UtcTime | None = None
+    refused: bool = False
     run_over_at: UtcTime | None = None
     stuck_since: UtcTime | None = None
     stop_since: UtcTime | None = None

@@ -84,7 +84,7 @@ _NEWS = {
 _OVER = dict.fromkeys(Happening, _LATE) | {_H.DELETE: _to(_S.DELETED, told=False)}
 
 _TABLE: dict[State, dict[Happening, Verdict]] = {
-    # Nobody has called, or the last call was refused for certain.
+    # Nobody has called, or the last call certainly started nothing.
     _S.REQUESTED: dict.fromkeys(Happening, _LATE)
     | _NEWS
     | {
@@ -203,7 +203,8 @@ def apply(attempt: Attempt, verdict: Verdict, news: News, now: datetime, late_re
     after = attempt.but(execution_id=attempt.execution_id or news.execution_id)
     if verdict.to is None:
         return after
-    after = _entering(verdict.to, after, now).but(call_again_at=news.call_again_at)
+    refused = after.refused or news.happening is Happening.REJECTED
+    after = _entering(verdict.to, after, now).but(call_again_at=news.call_again_at, refused=refused)
     if verdict.to not in LIVING:
         after = after.but(completed_at=attempt.completed_at or now, ended_by=news.report_id or attempt.ended_by)
     if verdict.to is State.COMPLETED:
@@ -229,7 +230,7 @@ def _entering(state: State, attempt: Attempt, now: datetime) -> Attempt:
         first_called_at=attempt.first_called_at or (now if state is State.CALLING else None),
         called_at=now if state is State.CALLING else attempt.called_at,
         calls=attempt.calls + (state is State.CALLING),
-        run_over_at=None if state is State.REQUESTED else attempt.run_over_at,
+        run_over_at=None if state in (State.REQUESTED, State.STARTED) else attempt.run_over_at,
         stuck_since=now if state is State.UNKNOWN else None,
         stop_since=stop_since,
     )

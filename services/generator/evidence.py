@@ -53,6 +53,12 @@ def owner_of(data: Data | None, attempt: Attempt) -> Owner:
     return Owner.FOREIGN if keys else Owner.UNTOLD
 
 
+def is_no_call_of_ours(data: Data | None) -> bool:
+    """Return whether a webhook is seen to be called in a way in which we call none: without any key."""
+    called = (item for item in islice(_items(data or {}), MOST_ITEMS) if _is_webhook_call(item))
+    return any(True for _ in called) and not any(True for _ in _calls(data or {}))
+
+
 def reported_in(data: Data | None, attempt: Attempt) -> News | None:
     """Return what the workflow reported of the attempt, or was about to: the first whole report in its data.
 
@@ -85,6 +91,11 @@ def _calls(data: Data) -> Iterator[str]:
             yield str(named[0])
         elif isinstance(request_id, str) and type(attempt) is int:
             yield f"{request_id}:{attempt}"
+
+
+def _is_webhook_call(item: object) -> bool:
+    """Return whether a Webhook node gave this out, and shows the headers of its call."""
+    return isinstance(item, dict) and {"params", "query", "body"} <= item.keys() and bool(_dict(item.get("headers")))
 
 
 def _items(data: Data) -> Iterator[Any]:

@@ -12,12 +12,9 @@ LateResult = Literal["adopt", "discard"]
 LONGEST = 300
 
 NOT_SAID = (
-    "The rendering service did not say whether it started this video. It is not started a second time, so that it is "
-    "not paid for twice: its result is awaited. If none comes, the video fails, and you can try again."
-)
-TURNED_AWAY = (
-    "The rendering service turned this video away, and may have started it all the same. It is started again only if "
-    "that is ruled out, so that it is not paid for twice. If nothing comes, the video fails, and you can try again."
+    "The rendering service did not say whether it started this video. Unless that is ruled out, it is not started a "
+    "second time, so that it is not paid for twice: its result is awaited. If none comes, the video fails, and you can "
+    "try again."
 )
 STILL_RUNNING = "This takes longer than usual. The rendering service is still at work on it."
 
@@ -51,13 +48,17 @@ def failure_message(code: FailureCode, reported: str | None, late_result: LateRe
 
 
 # Engines put the address that failed into their errors: ours to call back carry tokens, others names and passwords.
-_PASSWORD_OF_URL = re.compile(r"\b([a-z][a-z0-9+.-]{1,20}://)[^\s/?#\"'<>]*@", re.IGNORECASE)
+# The second form is no valid address, and yet what people write: a password with a slash or a question mark in it.
+_NAME_OF_URL = re.compile(
+    r"\b([a-z][a-z0-9+.-]{1,20}://)(?:[^\s/?#\"'<>]*@|[^\s/?#@:\"'<>]*:(?!\d{1,5}[/?#])[^\s<>@]*@(?:[^\s/?#\"'<>]*@)?)",
+    re.IGNORECASE,
+)
 _SECRETS_OF_URL = re.compile(r"(https?://[^\s?#\"'<>]*)[?#][^\s\"'<>]*", re.IGNORECASE)
 
 
 def plain(text: str | None, longest: int = LONGEST) -> str:
     """Return `text` as one line of at most `longest` characters: nothing invisible, of a URL no query nor name."""
     shown = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in (text or "")[: longest * 4])
-    line = _PASSWORD_OF_URL.sub(r"\1", " ".join(shown.split()))
+    line = _NAME_OF_URL.sub(r"\1", " ".join(shown.split()))
     line = _SECRETS_OF_URL.sub(r"\1?…", line)
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"

@@ -23,8 +23,8 @@ _ANSWERS: dict[Happening, tuple[str, Level, str]] = {
     Happening.TURNED_AWAY: (
         "call.turned_away",
         "warning",
-        "Call {number} was turned away ({reason}) and may have got through all the same, so it is made again only once "
-        "the rendering service, asked about it, knows nothing of it.",
+        "Call {number} was turned away ({reason}) and may have got through all the same, so it is not made again "
+        "unless the rendering service, when asked, knows nothing of it.",
     ),
     Happening.UNCERTAIN: (
         "call.uncertain",

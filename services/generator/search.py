@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from services.generator.attempt import Attempt, Kind
-from services.generator.evidence import Owner, owner_of
+from services.generator.evidence import Owner, is_no_call_of_ours, owner_of
 from services.generator.executions import Execution
 from services.generator.runs import NotToldError, Page, Runs, TooMuchError
 from shared.contracts.wire import utc_now
@@ -51,8 +51,9 @@ class Search:
 
     async def _find(self, attempt: Attempt) -> Execution | None:
         listing = _Listing(attempt)
-        # First what runs: what ends between the two lists is in the second one, the other way round it were in neither.
-        for status in ("running", None):
+        # First what runs: what ends between two lists is in the second one, the other way round it were in neither. And
+        # at last once more: what only waited, which is in the second list, may go on between the first and that one.
+        for status in ("running", None, "running"):
             await self._list(attempt, listing, status)
         candidates = listing.nearest()
         # Only recent ones are known for certain: n8n gives the same ids again when its database is made anew.
@@ -68,7 +69,7 @@ class Search:
             owner = owner_of(execution.data, attempt) if execution else Owner.FOREIGN
             if owner is Owner.OURS:
                 return execution
-            listing.all_seen &= owner is Owner.FOREIGN
+            listing.all_seen &= owner is Owner.FOREIGN or is_no_call_of_ours(execution.data if execution else None)
         if not listing.all_seen or len(candidates) > MOST_LOOKED_AT:
             raise NotToldError("not all that may be it could be looked at")
         return None

@@ -23,6 +23,8 @@ from shared.delivery.leases import Lease, backoff
 from shared.wiring.metrics import Metrics
 
 AGAIN_FIRST, AGAIN_MOST = timedelta(seconds=1), timedelta(minutes=1)
+REFUSED_FOR = timedelta(minutes=2)
+"""How long a run is looked for whose call was refused for good: mostly there is none, and many are refused at once."""
 
 _NOTED = {
     Stop.STOPPED: "The rendering service was told to stop, and it did.",
@@ -40,6 +42,10 @@ def _left_behind(attempt: Attempt, execution: Execution | None) -> list[ResultDi
     if reported is None or reported.s3_key in (None, attempt.s3_key):
         return []
     return [discarded(attempt.video_id, attempt.user_id, attempt.attempt, reported.s3_key, Outcome.LATE)]
+
+
+def _hardly_began(attempt: Attempt) -> bool:
+    return attempt.refused and attempt.execution_id is None
 
 
 def _done_with(attempt: Attempt, execution: Execution | None) -> Attempt:
@@ -112,13 +118,14 @@ class Stopping:
             await lease.again(backoff(lease.tries - 1, first=AGAIN_FIRST, most=AGAIN_MOST))
             return
         log.warning("run.not_stopped", execution=attempt.execution_id)
-        note = noted(attempt, "stop:given_up", "run.given_up", _NOT_TOLD)
-        await lease.finish(self._attempts.update(attempt, attempt, told=False, also=[note]))
+        notes = [] if _hardly_began(attempt) else [noted(attempt, "stop:given_up", "run.given_up", _NOT_TOLD)]
+        await lease.finish(self._attempts.update(attempt, attempt, told=False, also=notes))
         self._attempts.nudge(attempt.id)
         self._metrics.run_stops.labels(outcome="given_up").inc()
 
     def _time_is_left(self, attempt: Attempt) -> bool:
-        return attempt.stop_since is not None and utc_now() - attempt.stop_since < self._tried_for
+        tried_for = min(self._tried_for, REFUSED_FOR) if _hardly_began(attempt) else self._tried_for
+        return attempt.stop_since is not None and utc_now() - attempt.stop_since < tried_for
 
     def _say_impossible(self) -> None:
         if not self._said_impossible:

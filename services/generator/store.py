@@ -19,6 +19,8 @@ from shared.delivery.outbox import EPOCH, FAR, Document, Outbox
 DISPATCH, AWAIT, STOP = "dispatch", "await", "stop"
 
 LONG_AGO, READ_ON = timedelta(minutes=1), timedelta(seconds=10)
+SOON = timedelta(minutes=1)
+"""How often, at least, is asked about what waits to be called again for the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Attempts:
         await self._collection.create_index([("videoId", 1), ("attempt", 1)])
         await self._collection.create_index("executionId", sparse=True)
         await self._collection.create_index("stuckSince", sparse=True)
+        await self._collection.create_index([("kind", 1), ("state", 1), ("completedAt", -1)])
 
     async def find(self, id_: str) -> Attempt | None:
         """Return the attempt with this document id."""
@@ -103,6 +106,12 @@ class Attempts:
             async for document in found
             if document["kind"] == kind and document.get("calledAt", EPOCH) >= called_since
         }
+
+    async def last_delivered(self, kind: Kind) -> Attempt | None:
+        """Return the attempt of this kind that came to a result last, of those whose execution is known."""
+        delivered = {"kind": kind, "state": State.COMPLETED, "executionId": {"$gt": ""}}
+        document = await self._collection.find_one(delivered, sort=[("completedAt", -1)])
+        return None if document is None else Attempt.model_validate(document)
 
     async def is_deleted(self, video_id: str) -> bool:
         """Return whether the video has a tombstone."""
@@ -210,7 +219,9 @@ class Attempts:
     def look_after(self, attempt: Attempt) -> timedelta:
         """Return in what time a running attempt is to be looked after: at its deadline at the latest."""
         left = attempt.time_left(utc_now())
-        return left if self._look_every is None else min(left, self._look_every)
+        if self._look_every is None:
+            return left
+        return min(left, self._look_every, *([SOON] if attempt.was_turned_away else []))
 
     def nudge(self, id_: str) -> None:
         """Publish what the attempt carries soon."""

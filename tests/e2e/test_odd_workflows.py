@@ -72,7 +72,7 @@ async def test_an_odd_workflow_still_delivers_once_and_is_paid_once(user: User, 
 
 
 async def has_run_before(user: User, engine: Engine) -> None:
-    """Return when the engine has a run of some seconds ago: what it does not list counts only beside older ones."""
+    """Return when the engine shows a run of some seconds ago: only so it is believed that there is none."""
     video_id = await ask(user.client, "Before")
     await wait_for_status(user.client, video_id, "ready")
     (run,) = await engine.executions(video_id)
@@ -93,6 +93,7 @@ async def test_what_was_refused_is_called_again(user: User, engine: Engine, stat
 @pytest.mark.parametrize("status", [403, 404, 429, 500, 503])
 async def test_what_began_and_was_answered_no_is_paid_once(user: User, engine: Engine, status: int) -> None:
     """A proxy that lost the engine answers so; and no progress report tells that it runs."""
+    await has_run_before(user, engine)
     title = f"Began {status} {uuid.uuid4().hex[:6]}"
     silent = {"kind": "callback-never", "purposes": ["progress"]}
     await engine.fault(title, {"kind": "started-error", "status": status}, silent, {"kind": "slow", "seconds": 5})

@@ -7,7 +7,7 @@ from services.gateway.timeline.entry import Entry
 from shared.contracts.plain_words import first_sentence
 from shared.contracts.videos import FailureCode, VideoStatus
 
-_REFUSED = ("call.refused", "call.turned_away")
+_REFUSED = "call.refused"
 _FAILED_TRIES = ("transfer.try_failed", "transfer.refused", "transfer.timed_out")
 
 _STANDING = {
@@ -35,7 +35,7 @@ def why(video: Video, entries: Sequence[Entry]) -> str | None:
     if video.status is not VideoStatus.FAILED or video.failure is None:
         return None
     said = _said(video.failure)
-    refusals, tries = _of(video, entries, *_REFUSED), _of(video, entries, *_FAILED_TRIES)
+    refusals, tries = _of(video, entries, _REFUSED), _of(video, entries, *_FAILED_TRIES)
     if video.failure.origin == "workflow" and refusals:
         last = refusals[-1].details.get("reason", "no answer")
         return f"{said} ({_calls(len(refusals))} refused, the last one with: {last})."
@@ -45,7 +45,7 @@ def why(video: Video, entries: Sequence[Entry]) -> str | None:
 
 
 def _waiting(video: Video, entries: Sequence[Entry]) -> str:
-    refusals = _of(video, entries, *_REFUSED)
+    refusals = _of(video, entries, _REFUSED)
     if video.kind == "import" or video.restart == "transfer":
         return "The file waits to be fetched."
     if not refusals:

@@ -108,6 +108,33 @@ async def test_what_ends_between_the_two_lists_is_found() -> None:
     assert await found(engine) == ours
 
 
+async def test_what_waits_at_first_and_goes_on_before_the_second_list_is_found() -> None:
+    engine = Engine()
+    engine.add(-3600, ended(call=FOREIGN))
+    ours = engine.add(0, running(), "waiting")
+    listed = engine.page
+
+    async def page(kind: Kind, *, status: str | None = None, cursor: str | None = None) -> Page:
+        shown = await listed(kind, status=status, cursor=cursor)
+        engine.held[-1] = engine.held[-1].model_copy(update={"status": "running"})
+        return shown
+
+    engine.page = page  # type: ignore[method-assign]
+    assert await found(engine) == ours
+
+
+async def test_what_others_webhooks_began_is_not_it() -> None:
+    """They are called without any key; ours never is."""
+    engine = Engine()
+    engine.add(-3600, ended(call=FOREIGN))
+    theirs = {"headers": {"user-agent": "GitHub-Hookshot"}, "params": {}, "query": {}, "body": {"action": "opened"}}
+    engine.add(300, ended(call=theirs))
+    assert await found(engine) is None
+    engine.add(301, ended(call={**theirs, "headers": {}}))
+    with pytest.raises(NotToldError):
+        await found(engine)
+
+
 @pytest.mark.parametrize("clock", CLOCKS, ids=str)
 async def test_it_is_gone_where_everything_since_the_call_was_seen(clock: timedelta) -> None:
     engine = Engine(clock)

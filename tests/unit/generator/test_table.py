@@ -140,7 +140,9 @@ def test_when_it_was_called_and_since_when_nobody_knows() -> None:
     later = NOW + timedelta(seconds=5)
     unknown = apply(calling, judge(S.CALLING, H.UNCERTAIN), News(H.UNCERTAIN), later)
     assert (unknown.called_at, unknown.stuck_since) == (NOW, later)
-    found = apply(unknown, judge(S.UNKNOWN, H.TAKEN), News(H.TAKEN, "7"), later)
+    over = unknown.but(run_over_at=later)
+    found = apply(over, judge(S.UNKNOWN, H.TAKEN), News(H.TAKEN, "7"), later)
+    assert found.run_over_at is None, "or it would be over for long as soon as it is"
     assert (found.called_at, found.stuck_since, found.execution_id) == (NOW, None, "7")
 
 
@@ -193,13 +195,15 @@ def test_each_announcement_has_an_id_of_its_own() -> None:
     failed = apply(attempt_in(S.STARTED), judge(S.STARTED, H.FAILURE), News(H.FAILURE), NOW)
     cancelled = apply(attempt_in(S.STARTED), judge(S.STARTED, H.CANCEL), News(H.CANCEL), NOW)
     overdue = apply(attempt_in(S.STARTED), judge(S.STARTED, H.DEADLINE), News(H.DEADLINE), NOW)
-    names = ("unknown", "started", "completed", "adopted", "given_up", "failed", "cancelled")
+    refused = apply(attempt_in(S.CALLING), judge(S.CALLING, H.REJECTED), News(H.REJECTED), NOW)
+    names = ("unknown", "started", "completed", "adopted", "given_up", "given_up", "failed", "cancelled")
     ids = [
         id_of(S.UNKNOWN),
         id_of(S.STARTED),
         id_of(S.COMPLETED),
         id_of(S.COMPLETED, adopted=True),
         id_of(S.GIVEN_UP, failure=overdue.failure),
+        id_of(S.GIVEN_UP, failure=refused.failure),  # the workflow may say why afterwards
         id_of(S.FAILED, failure=failed.failure),
         id_of(S.CANCELLED, failure=cancelled.failure),
     ]

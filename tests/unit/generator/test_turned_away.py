@@ -8,10 +8,13 @@ from services.generator.asking import Said, Told
 from services.generator.attempt import Attempt, State
 from services.generator.domain import Happening
 from services.generator.executions import Execution
-from services.generator.messages import TURNED_AWAY
+from services.generator.messages import NOT_SAID
 from services.generator.n8n import Answer
 from services.generator.patience import Patience, Step
+from services.generator.store import Attempts
 from shared.contracts.events import WorkflowNoted, WorkflowStarted
+from shared.contracts.wire import utc_now
+from tests.unit.collection import Memory, Post
 from tests.unit.generator.attempts_world import DEADLINE, Says, World
 from tests.unit.generator.test_long_outage import ID, RUNS, TAKEN, claim, requested
 from tests.unit.generator.test_table import NOW, attempt_in
@@ -49,7 +52,7 @@ def notes(world: World) -> list[tuple[str, str]]:
 def test_its_owner_reads_that_it_may_run() -> None:
     world = turned_away()
     told, *others = [event for event in world.post.taken() if isinstance(event, WorkflowStarted)]
-    assert (told.certain, told.message, others) == (False, TURNED_AWAY, [])
+    assert (told.certain, told.message, others) == (False, NOT_SAID, [])
     assert world.attempts[1].state is State.UNKNOWN
     assert world.attempts[1].may_run
 
@@ -87,6 +90,13 @@ def test_what_nobody_is_asked_of_ends_at_its_deadline() -> None:
     ended = asked(world, NOTHING)
     assert ended.failure is not None
     assert (ended.state, ended.failure.code, world.runs) == (State.GIVEN_UP, "WORKFLOW_UNKNOWN", [])
+
+
+def test_it_is_asked_for_soon_however_rarely_others_are() -> None:
+    attempts = Attempts(Memory().collection, Post(Memory()), timedelta(minutes=20))
+    away = attempt_in(State.UNKNOWN).but(call_again_at=NOW, deadline_at=utc_now() + DEADLINE)
+    assert attempts.look_after(away) == MINUTE
+    assert attempts.look_after(away.but(call_again_at=None)) == 20 * MINUTE
 
 
 def test_its_time_goes_on_while_it_is_turned_away() -> None:

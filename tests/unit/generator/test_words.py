@@ -73,6 +73,8 @@ def test_an_address_is_shown_without_what_may_be_a_secret() -> None:
     assert plain("amqps://ann:p%40ss@broker.example:5671/v and http://ann:a@b@c.example/@me?x#y") == (
         "amqps://broker.example:5671/v and http://c.example/@me?…"
     )
+    said = "postgres://ann:p/ss@db.example/x amqp://ann:p?s@s@h.example/x http://ann:it's@h.example/x http://h.example:80/@a"
+    assert plain(said) == "postgres://db.example/x amqp://h.example/x http://h.example/x http://h.example:80/@a"
     assert plain("see http://a.example/b and why?") == "see http://a.example/b and why?"
 
 
