@@ -64,7 +64,7 @@ class GeneratorSettings(CatalogSettings):
     )
     n8n_api_key: SecretStr = Field(
         default=SecretStr(""),
-        description="A key of n8n's API, to ask what became of runs, call again what never began, stop what is unwanted.",
+        description="A key of n8n's API: to ask what became of runs, call again what never began, stop the unwanted.",
     )
     workflow_ask_every: Duration = Field(
         default=timedelta(minutes=1), gt=timedelta(0), description="How often n8n is asked about each run."
