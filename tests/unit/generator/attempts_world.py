@@ -42,7 +42,7 @@ VIDEO, USER = "ann_1", "ann"
 class World:
     """One generator. `post` holds what it told for certain, `sent` what it sent straight, `runs` what n8n started.
 
-    `looked_after` are the attempts whose run somebody tried to stop.
+    `looked_after` are the attempts whose run somebody tried to stop, `thoroughly` says how each question was asked.
     """
 
     def __init__(self, late_result: LateResult = "adopt") -> None:
@@ -51,6 +51,7 @@ class World:
         self.sent: list[Event] = []
         self.runs: list[str] = []
         self.looked_after: set[str] = set()
+        self.thoroughly: list[bool] = []
         self.topics = TopicsIn()
         self._attempts = Attempts(self.memory.collection, self.post, timedelta(minutes=1))
         self._lifecycle = Lifecycle(self._attempts, Rules(DEADLINE, LAST_DEADLINE, timedelta(minutes=15), late_result))
@@ -166,6 +167,7 @@ class _Asking:
         self._told = told
 
     async def about(self, attempt: Attempt, *, thoroughly: bool) -> Told:
+        self._world.thoroughly.append(thoroughly)
         await Turn()
         begun = attempt.was_turned_away and attempt.id in self._world.runs
         return Told(Said.NOTHING) if begun and self._told.said is Said.GONE else self._told

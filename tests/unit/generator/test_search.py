@@ -93,30 +93,18 @@ async def test_what_runs_is_listed_on_its_own() -> None:
     assert await found(engine) == ours
 
 
-async def test_what_ends_between_the_two_lists_is_found() -> None:
+@pytest.mark.parametrize(
+    ("was", "becomes", "data"), [("running", "success", ended()), ("waiting", "running", running())]
+)
+async def test_what_changes_between_two_lists_is_found(was: str, becomes: str, data: dict[str, Any]) -> None:
     engine = Engine()
     engine.add(-3600, ended(call=FOREIGN))
-    ours = engine.add(0, ended(), "running")
+    ours = engine.add(0, data, was)
     listed = engine.page
 
     async def page(kind: Kind, *, status: str | None = None, cursor: str | None = None) -> Page:
         shown = await listed(kind, status=status, cursor=cursor)
-        engine.held[-1] = engine.held[-1].model_copy(update={"status": "success"})
-        return shown
-
-    engine.page = page  # type: ignore[method-assign]
-    assert await found(engine) == ours
-
-
-async def test_what_waits_at_first_and_goes_on_before_the_second_list_is_found() -> None:
-    engine = Engine()
-    engine.add(-3600, ended(call=FOREIGN))
-    ours = engine.add(0, running(), "waiting")
-    listed = engine.page
-
-    async def page(kind: Kind, *, status: str | None = None, cursor: str | None = None) -> Page:
-        shown = await listed(kind, status=status, cursor=cursor)
-        engine.held[-1] = engine.held[-1].model_copy(update={"status": "running"})
+        engine.held[-1] = engine.held[-1].model_copy(update={"status": becomes})
         return shown
 
     engine.page = page  # type: ignore[method-assign]

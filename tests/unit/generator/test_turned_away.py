@@ -64,6 +64,7 @@ def test_it_is_called_again_once_n8n_was_asked_twice() -> None:
     assert not world.attempts[1].was_turned_away
     assert asked(world, GONE).state is State.STARTED
     assert world.runs == [ID]
+    assert world.thoroughly == [True, True], "it waits for its turn, however many are searched for"
 
 
 @pytest.mark.parametrize(("told", "state"), [(RUNS, State.STARTED), (NOTHING, State.UNKNOWN), (FAILED, State.GIVEN_UP)])
