@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -25,6 +26,7 @@ class Disruptor:
         self._faults = {ask.title: list(ask.faults) for ask in asks if ask.faults}
         self._fill = fill
         self._down: set[str] = set()
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._over = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.done = 0
@@ -57,8 +59,7 @@ class Disruptor:
 
         Raises StartFailed where something cannot be brought back. What dies meanwhile is not looked after by `watch`.
         """
-        self._over.set()
-        await asyncio.gather(*self._tasks)
+        await self.ended()
         for child in self._arena.stack.children.values():
             if child.pid is None:
                 child.start()
@@ -66,6 +67,11 @@ class Disruptor:
         async with self._engine() as engine:
             await engine.delete("/control/faults")
         self._history.add("healed")
+
+    async def ended(self) -> None:
+        """End every disruption now, and return when each has put together again what it broke."""
+        self._over.set()
+        await asyncio.gather(*self._tasks)
 
     @asynccontextmanager
     async def without(self, name: str) -> AsyncIterator[None]:
@@ -75,6 +81,11 @@ class Disruptor:
             yield
 
     async def _harm(self, disruption: Disruption) -> None:
+        """Break one thing; whoever breaks it already, longer than planned on a busy machine, ends that first."""
+        async with self._turns[disruption.target]:
+            await self._break(disruption)
+
+    async def _break(self, disruption: Disruption) -> None:
         name, seconds = disruption.target, disruption.seconds
         self._note(disruption.harm, name, seconds)
         match disruption.harm:
