@@ -18,6 +18,7 @@ from shared.delivery.outbox import EPOCH, FAR, Document, Outbox
 
 DISPATCH, AWAIT, STOP = "dispatch", "await", "stop"
 
+LATEST = 20
 LONG_AGO, READ_ON = timedelta(minutes=1), timedelta(seconds=10)
 SOON = timedelta(minutes=1)
 """How often, at least, is asked about what waits to be called again for the answer."""
@@ -108,10 +109,11 @@ class Attempts:
         }
 
     async def last_delivered(self, kind: Kind) -> Attempt | None:
-        """Return the attempt of this kind that came to a result last, of those whose execution is known."""
-        delivered = {"kind": kind, "state": State.COMPLETED, "executionId": {"$gt": ""}}
-        document = await self._collection.find_one(delivered, sort=[("completedAt", -1)])
-        return None if document is None else Attempt.model_validate(document)
+        """Return the attempt of this kind that came to a result last, of the few latest whose execution is known."""
+        delivered = {"kind": kind, "state": State.COMPLETED}
+        latest = await self._collection.find(delivered, sort=[("completedAt", -1)], limit=LATEST).to_list()
+        known = (document for document in latest if document.get("executionId"))
+        return next((Attempt.model_validate(document) for document in known), None)
 
     async def is_deleted(self, video_id: str) -> bool:
         """Return whether the video has a tombstone."""
