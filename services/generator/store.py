@@ -19,6 +19,8 @@ from shared.delivery.outbox import EPOCH, FAR, Document, Outbox
 DISPATCH, AWAIT, STOP = "dispatch", "await", "stop"
 
 LATEST = 20
+"""Among so many results one with an executionId is looked for: where n8n tells none, no more are read for that."""
+
 LONG_AGO, READ_ON = timedelta(minutes=1), timedelta(seconds=10)
 SOON = timedelta(minutes=1)
 """How often, at least, is asked about what waits to be called again for the answer."""
