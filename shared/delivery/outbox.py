@@ -7,7 +7,7 @@ kept for a time).
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -72,7 +72,7 @@ class Outbox:
         self._keep = keep
         self._standstill = Standstill(lease)
         self._slots = asyncio.Semaphore(concurrency)
-        self._nudged: set[asyncio.Task[None]] = set()
+        self._publishing: set[asyncio.Task[None]] = set()
         self._failed: set[object] = set()
 
     async def ensure_indexes(self) -> None:
@@ -116,7 +116,7 @@ class Outbox:
 
     def nudge(self, document_id: object) -> None:
         """Publish this document's events soon. Never blocks; under pressure the sweep does it instead."""
-        if len(self._nudged) < NUDGES_LIMIT:
+        if len(self._publishing) < NUDGES_LIMIT:
             self._soon(partial(self._relay, document_id, None))
 
     async def run(self) -> None:
@@ -133,9 +133,9 @@ class Outbox:
             await asyncio.sleep(self._sweep_seconds)
 
     async def flush(self) -> None:
-        """Wait for the publishing that is under way (used before a stop)."""
-        while self._nudged:
-            await asyncio.gather(*self._nudged, return_exceptions=True)
+        """Wait for the publishing that is under way, the last sweep's as well (used at a stop, after it)."""
+        while self._publishing:
+            await asyncio.gather(*self._publishing, return_exceptions=True)
 
     async def sweep(self) -> None:
         """Publish what waits and nobody is publishing. Raises PublishError at the first failure.
@@ -155,16 +155,20 @@ class Outbox:
 
     async def _relay_swept(self, document_id: object, held: str | None) -> None:
         try:
-            await self._relay(document_id, held)
+            await asyncio.shield(self._begin(self._relay(document_id, held)))  # cut off, it would leave its lease
         except PublishError:
             self._failed.add(document_id)
             raise
         self._failed.discard(document_id)
 
     def _soon(self, publish: Callable[[], Awaitable[None]]) -> None:
-        task = asyncio.create_task(self._quietly(publish))
-        self._nudged.add(task)
-        task.add_done_callback(self._nudged.discard)
+        self._begin(self._quietly(publish))
+
+    def _begin(self, publishing: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(publishing)
+        self._publishing.add(task)
+        task.add_done_callback(self._publishing.discard)
+        return task
 
     async def _quietly(self, publish: Callable[[], Awaitable[None]]) -> None:
         async with self._slots:

@@ -20,7 +20,8 @@ from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import database_is_away
 from shared.wiring.stop_time import StopTime
 
-GIVE_BACK_SECONDS = 3.0
+ANSWER_SECONDS = 3.0
+"""What a stop gives the database to answer the last claim, and again to take jobs back."""
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +82,7 @@ class Workers:
         self._ages = Ages(collection, metrics)
         self._room = room
         self._may_begin = may_begin
+        self._claiming: asyncio.Task[bool] | None = None
         self._running: dict[object, _Begun] = {}
         self._woken = asyncio.Event()
 
@@ -151,8 +153,13 @@ class Workers:
                     log.info("jobs.taken_over", document=str(document["_id"]))
 
     async def _claim(self, expected: Document) -> bool:
+        """Take a job and begin it. A stop does not cut this off: nobody would know of the lease it has taken."""
         if expected["_id"] in self._running:
             return False
+        self._claiming = asyncio.create_task(self._begin(expected))
+        return await asyncio.shield(self._claiming)
+
+    async def _begin(self, expected: Document) -> bool:
         token = uuid4().hex
         claim = {
             "$set": {"job.token": token, "job.beat": 0, "job.leasedAt": utc_now()},
@@ -237,6 +244,9 @@ class Workers:
             await lease.give_back()
 
     async def _stop(self) -> None:
+        if self._claiming is not None:  # what it takes is among the running then
+            await asyncio.wait({self._claiming}, timeout=self._stop_time.at_most(ANSWER_SECONDS))
+            self._claiming.cancel()
         tasks = [begun.task for begun in self._running.values()]
         if not tasks:
             return
@@ -244,4 +254,4 @@ class Workers:
         for task in late:
             task.cancel()
         if late:  # what no database takes back in time is taken over later
-            await asyncio.wait(late, timeout=self._stop_time.at_most(GIVE_BACK_SECONDS, last=True))
+            await asyncio.wait(late, timeout=self._stop_time.at_most(ANSWER_SECONDS, last=True))

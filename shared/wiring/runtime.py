@@ -133,8 +133,9 @@ class Runtime:
             await asyncio.wait({link, *sweeps, *work})  # for ever: unlike gather it leaves the order of ending to us
         finally:
             await asyncio.gather(self._consuming.stop_for_good(), _end(*watches, *work))
+            await _end(*sweeps)
             await self._flush()
-            await _end(*sweeps, link)
+            await _end(link)
 
     async def _stop_consuming_when_broken(self) -> None:
         await self.streak.broken.wait()

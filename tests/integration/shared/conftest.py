@@ -10,6 +10,7 @@ import pytest_asyncio
 from pymongo.asynchronous.collection import AsyncCollection
 
 from deploy.local.stack import LocalStack
+from shared.wiring.cancellation import lose_no_cancellation
 from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import Mongo
 from shared.wiring.runtime import Runtime
@@ -22,7 +23,8 @@ Collection = AsyncCollection[Document]
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def core(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
-    """Kafka and one database."""
+    """Kafka and one database, and clients that lose no cancellation, as every service's."""
+    lose_no_cancellation()
     folder = tmp_path_factory.mktemp("core")
     async with LocalStack(folder, services=(), engines=("kafka", "media-db")) as stack:
         yield stack

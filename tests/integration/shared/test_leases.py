@@ -212,43 +212,6 @@ async def test_a_long_job_is_left_alone_while_its_worker_beats(collection: Colle
     assert began == [1]
 
 
-async def test_a_stop_gives_jobs_back_for_others_to_take_at_once(collection: Collection) -> None:
-    began = asyncio.Event()
-    first_time = True
-
-    async def work(lease: Lease) -> None:
-        nonlocal first_time
-        if first_time:
-            first_time = False
-            began.set()
-            await asyncio.sleep(60)
-        await lease.finish({"$set": {"done": True}})
-
-    await collection.insert_one({"_id": "a", "job": new_job("x")})
-    hour = timedelta(hours=1)
-    async with working(workers(collection, work, grace=timedelta(seconds=0.1), lease=hour)):
-        await asyncio.wait_for(began.wait(), 10)
-    job = (await state(collection))["job"]
-    assert "token" not in job
-    assert job["dueAt"] <= utc_now()
-    async with working(workers(collection, work, lease=hour)):
-        await until(has(collection, done=True))
-
-
-async def test_a_stop_lets_what_is_nearly_done_finish(collection: Collection) -> None:
-    began = asyncio.Event()
-
-    async def work(lease: Lease) -> None:
-        began.set()
-        await asyncio.sleep(0.3)
-        await lease.finish({"$set": {"done": True}})
-
-    await collection.insert_one({"_id": "a", "job": new_job("x")})
-    async with working(workers(collection, work)):
-        await asyncio.wait_for(began.wait(), 10)
-    assert (await state(collection))["done"]
-
-
 async def test_a_frozen_database_costs_the_lease_and_not_the_job(collection: Collection, core: LocalStack) -> None:
     tries: list[int] = []
     began = asyncio.Event()
