@@ -21,6 +21,7 @@ from shared.contracts.cloudevents import Record, encode
 from shared.contracts.events import Event
 from shared.contracts.wire import utc_now
 from shared.delivery.standstill import Standstill
+from shared.wiring.cancellation import over_or_cut_off
 from shared.wiring.metrics import Metrics
 from shared.wiring.tracing import current_traceparent
 
@@ -31,6 +32,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 SWEEP_LIMIT = 500
 NUDGES_LIMIT = 1000
+SETTLE_SECONDS = 1.0
+"""What a stop gives the database to take back the leases of what it cut off."""
 
 log = structlog.get_logger(__name__)
 
@@ -132,10 +135,9 @@ class Outbox:
                 failing = True
             await asyncio.sleep(self._sweep_seconds)
 
-    async def flush(self) -> None:
-        """Wait for the publishing that is under way, the last sweep's as well (used at a stop, after it)."""
-        while self._publishing:
-            await asyncio.gather(*self._publishing, return_exceptions=True)
+    async def flush(self, within: float | None = None) -> None:
+        """Wait for what is being published, the last sweep's as well; after `within` seconds cut it off (at a stop)."""
+        await over_or_cut_off(set(self._publishing), within, SETTLE_SECONDS)
 
     async def sweep(self) -> None:
         """Publish what waits and nobody is publishing. Raises PublishError at the first failure.
@@ -167,8 +169,13 @@ class Outbox:
     def _begin(self, publishing: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(publishing)
         self._publishing.add(task)
-        task.add_done_callback(self._publishing.discard)
+        task.add_done_callback(self._published)
         return task
+
+    def _published(self, task: asyncio.Task[None]) -> None:
+        self._publishing.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: the sweep meets what is left again, and raises it
 
     async def _quietly(self, publish: Callable[[], Awaitable[None]]) -> None:
         async with self._slots:

@@ -16,12 +16,13 @@ from shared.delivery.ages import Ages
 from shared.delivery.leases import Lease, LeaseLostError, backoff
 from shared.delivery.outbox import EPOCH, FAR, Document
 from shared.delivery.standstill import Standstill
+from shared.wiring.cancellation import over_or_cut_off, to_its_end
 from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import database_is_away
 from shared.wiring.stop_time import StopTime
 
 ANSWER_SECONDS = 3.0
-"""What a stop gives the database to answer the last claim, and again to take jobs back."""
+"""What a stop gives the database to take jobs back."""
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +83,7 @@ class Workers:
         self._ages = Ages(collection, metrics)
         self._room = room
         self._may_begin = may_begin
-        self._claiming: asyncio.Task[bool] | None = None
+        self._claiming: set[asyncio.Task[bool]] = set()
         self._running: dict[object, _Begun] = {}
         self._woken = asyncio.Event()
 
@@ -124,7 +125,7 @@ class Workers:
 
     @property
     def _free(self) -> int:
-        return self._concurrency - len(self._running)
+        return 0 if self._stop_time.has_begun else self._concurrency - len(self._running)
 
     async def _start_due(self) -> None:
         begun = True
@@ -156,8 +157,10 @@ class Workers:
         """Take a job and begin it. A stop does not cut this off: nobody would know of the lease it has taken."""
         if expected["_id"] in self._running:
             return False
-        self._claiming = asyncio.create_task(self._begin(expected))
-        return await asyncio.shield(self._claiming)
+        claiming = asyncio.create_task(self._begin(expected))
+        self._claiming.add(claiming)
+        claiming.add_done_callback(self._claiming.discard)
+        return await asyncio.shield(claiming)
 
     async def _begin(self, expected: Document) -> bool:
         token = uuid4().hex
@@ -173,6 +176,9 @@ class Workers:
         if document is None:
             return False
         lease = Lease(self._collection, document)
+        if self._stop_time.has_begun:  # while the database was about to answer
+            await self._give_back(lease)
+            return False
         task = asyncio.create_task(self._do(lease))
         self._running[lease.id] = _Begun(document, task)
         task.add_done_callback(lambda _: self._done(lease.id))
@@ -200,7 +206,7 @@ class Workers:
             else:
                 outcome = "failed"
                 log.exception("jobs.failed", tries=lease.tries, error=repr(error))
-            await self._retry(lease)
+            await to_its_end(self._retry(lease))
         finally:
             self._metrics.jobs.labels(kind=lease.kind, outcome=outcome).inc()
 
@@ -244,14 +250,9 @@ class Workers:
             await lease.give_back()
 
     async def _stop(self) -> None:
-        if self._claiming is not None:  # what it takes is among the running then
-            await asyncio.wait({self._claiming}, timeout=self._stop_time.at_most(ANSWER_SECONDS))
-            self._claiming.cancel()
+        """Let jobs end and give the others back; what no database takes back in time is taken over later."""
+        self._stop_time.begin()
+        grace = self._stop_time.at_most(self._grace_seconds)
+        give_back = self._stop_time.at_most(ANSWER_SECONDS, last=True)
         tasks = [begun.task for begun in self._running.values()]
-        if not tasks:
-            return
-        _, late = await asyncio.wait(tasks, timeout=self._stop_time.at_most(self._grace_seconds))
-        for task in late:
-            task.cancel()
-        if late:  # what no database takes back in time is taken over later
-            await asyncio.wait(late, timeout=self._stop_time.at_most(ANSWER_SECONDS, last=True))
+        await over_or_cut_off([*tasks, *self._claiming], grace, give_back)

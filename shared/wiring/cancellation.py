@@ -6,7 +6,7 @@ and whoever waits for its end with it: a transfer that never finishes, a service
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Collection, Coroutine
 from typing import Any, TypeVar
 
 import pymongo.lock
@@ -52,6 +52,17 @@ async def to_its_end(ending: Ending, within: float | None = None) -> bool:
     except asyncio.CancelledError:
         log.debug("closing.cancelled_itself")
     return True
+
+
+async def over_or_cut_off(tasks: Collection[asyncio.Task[Any]], within: float | None, then: float) -> None:
+    """Wait `within` seconds for `tasks`, cancel those that go on, and wait `then` seconds for what they do at that."""
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=within)
+    for task in late:
+        task.cancel()
+    if late:
+        await asyncio.wait(late, timeout=then)
 
 
 def is_told_to_end() -> bool:

@@ -15,7 +15,7 @@ from shared.delivery.backlog import Backlog
 from shared.delivery.deadletters import DeliveryMiddleware
 from shared.delivery.inbox import Inbox, consumer_broker
 from shared.delivery.letterbox import LetterBox
-from shared.delivery.outbox import Document, Outbox
+from shared.delivery.outbox import SETTLE_SECONDS, Document, Outbox
 from shared.delivery.streak import Streak
 from shared.delivery.workers import Work, Workers
 from shared.wiring.cancellation import lose_no_cancellation
@@ -164,10 +164,9 @@ class Runtime:
             raise RuntimeError("not prepared yet")
 
     async def _flush(self) -> None:
-        with contextlib.suppress(TimeoutError):  # what is left waits for the next start's sweep
-            async with asyncio.timeout(self._stop_time.at_most(FLUSH_SECONDS, last=True)):
-                for outbox in self._outboxes:
-                    await outbox.flush()
+        """Let what is being published arrive; what is left waits for the next start's sweep."""
+        within = self._stop_time.at_most(FLUSH_SECONDS, last=True, then=SETTLE_SECONDS)
+        await asyncio.gather(*(outbox.flush(within) for outbox in self._outboxes))
 
     def _start(self, loop: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(loop)

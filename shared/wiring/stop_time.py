@@ -22,6 +22,11 @@ class StopTime:
         """Count from now on, if not from earlier on."""
         self._ends_at = min(self._ends_at, self._clock() + STOP_SECONDS)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the process has been told to stop."""
+        return self._ends_at < math.inf
+
     def at_most(self, seconds: float, *, last: bool = False, then: float = 0.0) -> float:
         """Return `seconds`, or what is left where that is less; only what comes `last` may use up all of it.
 

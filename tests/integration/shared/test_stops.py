@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from shared.contracts.wire import utc_now
 from shared.delivery.leases import Lease, new_job
+from shared.wiring.metrics import Metrics
+from shared.wiring.stop_time import StopTime
 from tests.integration.shared.conftest import Collection
 from tests.integration.shared.jobs import has, state, workers, working
 from tests.integration.shared.test_outbox import Broker, event, relay, sweeping
@@ -72,21 +75,49 @@ def claimed(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
 async def test_a_stop_that_meets_a_claim_leaves_no_lease_behind(
     collection: Collection, claimed: asyncio.Event, dead: bool
 ) -> None:
-    """The job waited until its lease was over, and passed for one of a dead worker."""
+    """The job waited until its lease was over, and passed for one of a dead worker. Nor is it begun: it may cost."""
+    began: list[int] = []
 
-    async def work(_: Lease) -> None:
-        await asyncio.sleep(60)
+    async def work(lease: Lease) -> None:
+        began.append(lease.tries)
+        await lease.finish()
 
     job = new_job("x")
     if dead:
         del job["dueAt"]
         job |= {"token": "dead", "beat": 7, "leasedAt": utc_now()}
     await collection.insert_one({"_id": "a", "job": job})
-    async with working(workers(collection, work, grace=timedelta(0))):
+    async with working(workers(collection, work)):
         await asyncio.wait_for(claimed.wait(), 10)
+    assert began == []
     job = (await state(collection))["job"]
     assert "token" not in job
     assert job["dueAt"] <= utc_now()
+
+
+async def test_from_the_signal_on_no_job_is_begun(collection: Collection) -> None:
+    """While the server ends its requests, jobs were still begun that the stop then cut off."""
+    began: list[object] = []
+
+    async def work(lease: Lease) -> None:
+        began.append(lease.id)
+        await lease.finish()
+
+    metrics, stop_time = Metrics(), StopTime()
+    hour = timedelta(hours=1)
+
+    async def insert(number: int) -> None:
+        job = new_job("x", due_at=utc_now() - number * hour)
+        await collection.insert_one({"_id": str(number), "job": job})
+        labels = {"collection": collection.name}
+        oldest = partial(metrics.registry.get_sample_value, "reelway_jobs_due_oldest_seconds", labels)
+        await until(lambda: oldest() >= number * 3600, "it was looked at, and left")
+
+    async with working(workers(collection, work, metrics=metrics, stop_time=stop_time)):
+        stop_time.begin()
+        await insert(1)
+        await insert(2)  # all that is due was looked for between the two
+    assert began == []
 
 
 async def test_a_stop_that_meets_a_sweep_publishes_what_it_has_claimed(
@@ -101,3 +132,19 @@ async def test_a_stop_that_meets_a_sweep_publishes_what_it_has_claimed(
     await outbox.flush()
     assert broker.ids == ["e1"]
     assert await state(collection) == {"_id": "a"}
+
+
+async def test_events_that_nobody_takes_hold_up_no_stop(collection: Collection) -> None:
+    """Each outbox waited for the one before; leases of the last one stayed."""
+    broker = Broker()
+    broker.hanging = asyncio.Event()
+    outbox = relay(collection, broker.publish)
+    await collection.insert_one(outbox.carry_new({"_id": "a"}, event(1)))
+    outbox.nudge("a")
+    await until(lambda: broker.ids == ["e1"])
+    begun = asyncio.get_running_loop().time()
+    await outbox.flush(0.1)
+    assert asyncio.get_running_loop().time() - begun < 10
+    document = await state(collection)
+    assert "relay" not in document
+    assert [entry["id"] for entry in document["outbox"]] == ["e1"]
