@@ -198,4 +198,4 @@ async def webhook(stack: LocalStack, path: str, body: Json, **headers: str) -> h
 
 async def marker_passed(user: User) -> None:
     """Let another video of the same user go through all of it: what was still under way has arrived by then."""
-    await wait_for_status(user.client, await ask(user.client, "Marker"), "ready")
+    await wait_for_stage(user.client, await ask(user.client, "Marker"), "ready", seconds=60)

@@ -82,12 +82,16 @@ async def test_partitions_are_raised_while_people_work(
         for name in CONSUMERS_FIRST:
             await asker.one_more()
             await stack.restart(name)
+        await eventually(lambda: _new_one_is_used(stack), "a new partition being used")
     await all_are_ready_and_told_once(user, asker.accepted, END_SECONDS)
     for video_id in asker.accepted:
         assert len(await engine.executions(video_id)) == 1
+
+
+async def _new_one_is_used(stack: LocalStack) -> bool:
     async with Brokers(stack.url("kafka").split(",")) as offsets:
         ends = await offsets.ends([topic.name for topic in BY_VIDEO])
-    assert any(end for place, end in ends.items() if place.partition >= VIDEO_REQUESTS.partitions), "no new one is used"
+    return any(end for place, end in ends.items() if place.partition >= VIDEO_REQUESTS.partitions)
 
 
 async def _lose(stack: LocalStack, cluster: Cluster, number: int, asker: Asker, user: User) -> None:

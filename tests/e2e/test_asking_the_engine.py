@@ -75,7 +75,7 @@ async def test_a_result_nobody_reported_is_found_and_paid_once(user: User, engin
         await stream.wait_for(video_id, "complete")
         await marker_passed(user)
         assert len(stream.about(video_id, *ENDS)) == 1
-    assert (await status_of(user.client, video_id))["status"] == "ready"
+    await wait_for_stage(user.client, video_id, "ready")
     await run_of(engine, video_id)
 
 

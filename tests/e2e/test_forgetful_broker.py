@@ -118,7 +118,7 @@ async def test_an_end_that_was_forgotten(
     user: User, stack: LocalStack, engine: Engine, documents: Documents, deaf: str
 ) -> None:
     title = f"End forgotten by {deaf}"
-    await engine.fault(title, {"kind": "file-slow", "bytesPerSecond": 300_000})
+    await engine.fault(title, {"kind": "file-slow", "bytesPerSecond": 60_000})
     video_id = await ask(user.client, title)
     await wait_for_stage(user.client, video_id, "transferring")
     async with forgotten_by(stack, deaf):

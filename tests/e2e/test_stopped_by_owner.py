@@ -29,7 +29,7 @@ async def reported(engine: Engine, video_id: str) -> bool:
 
 
 async def test_cancelling_ends_it_for_good(user: User, engine: Engine) -> None:
-    await engine.fault("Cancel me", {"kind": "slow", "seconds": 4}, {"kind": "cannot-stop"})
+    await engine.fault("Cancel me", {"kind": "slow", "seconds": 12}, {"kind": "cannot-stop"})
     video_id = await ask(user.client, "Cancel me")
     await wait_for_stage(user.client, video_id, "rendering")
     answer = await user.client.post(f"/api/video/cancel/{video_id}")
@@ -42,7 +42,7 @@ async def test_cancelling_ends_it_for_good(user: User, engine: Engine) -> None:
 
 
 async def test_deleting_a_running_job_discards_what_comes_late(user: User, engine: Engine) -> None:
-    await engine.fault("Delete me early", {"kind": "slow", "seconds": 3}, {"kind": "cannot-stop"})
+    await engine.fault("Delete me early", {"kind": "slow", "seconds": 12}, {"kind": "cannot-stop"})
     video_id = await ask(user.client, "Delete me early")
     await wait_for_stage(user.client, video_id, "rendering")
     assert (await user.client.delete(f"/api/video/delete/{video_id}")).status_code == 200

@@ -22,6 +22,7 @@ async def test_a_refused_call_a_failed_attempt_and_a_retried_transfer(user: User
         {"kind": "refuse", "status": 404, "times": 1},
         {"kind": "fail", "message": "No avatar at https://api.example.com/v1?token=geheim", "times": 1},
         {"kind": "file-error", "status": 503, "times": 1},
+        {"kind": "slow", "seconds": 1},
     )
     video_id = await ask(user.client, title)
     await wait_for_status(user.client, video_id, "failed")

@@ -13,6 +13,9 @@ from deploy.local.stack import LocalStack
 
 Database = AsyncDatabase[dict[str, Any]]
 
+CUT_OFF = "timeout graceful shutdown exceeded"
+"""What the HTTP server says of a stop that did not wait for its requests any longer."""
+
 
 class Watcher(Protocol):
     """Collects what it reads, for ever."""

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from deploy.local.stack import LocalStack
 from shared.access.access_tokens import COOKIE
+from tests.integration.eyes import CUT_OFF
 from tests.integration.gateway.stand_in_notifier import HISTORY, Asked, StandInNotifier
 from tests.integration.gateway.world import ENGINES, STORAGE, Person, World, world_of
 from tests.waiting import until
@@ -175,10 +176,11 @@ async def test_a_stop_ends_open_streams(world: World, notifier: StandInNotifier)
     listener = await listen(person)
     await newest(notifier)
     child = world.stack.children["gateway"]
-    stopping = asyncio.create_task(child.stop(6))
+    stopping = asyncio.create_task(child.stop())
     await listener.ended()
     assert await stopping, "an open stream held up the stop"
     assert child.exit_code() == 0
+    assert CUT_OFF not in world.stack.site.log("gateway").read_text()
     await world.stack.start("gateway")
     assert json.loads((await person.client.get("/api/notifications")).content)["success"]
 

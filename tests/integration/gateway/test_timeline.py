@@ -136,8 +136,8 @@ async def test_deleting_a_video_erases_its_timeline_for_ever(world: World) -> No
 async def test_a_long_timeline_loses_what_passes_first_then_the_oldest_steps(small: World) -> None:
     person = await small.person()
     video_id = await person.ask()
-    start = datetime.now(UTC)
     await entries(person, video_id, "requested")
+    start = datetime.now(UTC)
     newest = start + timedelta(minutes=1)
     passing = [events.progressed(video_id, percent).model_copy(update={"time": newest}) for percent in (25, 50)]
     steps = [noted(video_id, str(n), f"Call {n}.", time=start + timedelta(seconds=n)) for n in range(8)]

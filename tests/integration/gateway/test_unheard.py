@@ -11,7 +11,7 @@ from tests.driving import eventually
 from tests.integration.gateway import events
 from tests.integration.gateway.world import ENGINES, STORAGE, Person, World, world_of
 
-IMPATIENT = {**STORAGE, "REANNOUNCE_AFTER": "0.3", "REANNOUNCE_MOST": "0.5", "ANSWER_DEADLINE": "1"}
+IMPATIENT = {**STORAGE, "REANNOUNCE_AFTER": "0.3", "REANNOUNCE_MOST": "0.5", "ANSWER_DEADLINE": "3"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -25,6 +25,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Local
 async def world(stack: LocalStack) -> AsyncIterator[World]:
     async with world_of(stack) as world:
         await world.watch()
+        await world.publish()  # nothing yet: what it takes to is ready then
         yield world
 
 

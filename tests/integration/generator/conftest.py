@@ -16,8 +16,8 @@ ENGINES = ("kafka", "generator-db")
 QUICK = {
     "DISPATCH_RETRY_FIRST": "0.05",
     "DISPATCH_RETRY_MOST": "0.2",
-    "JOB_LEASE": "1.5",
-    "WORKFLOW_ANSWER_TIMEOUT": "1",
+    "JOB_LEASE": "3",
+    "WORKFLOW_ANSWER_TIMEOUT": "2",
     "WORKFLOW_CONNECT_TIMEOUT": "1",
 }
 

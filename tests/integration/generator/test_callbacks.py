@@ -13,7 +13,7 @@ from tests.integration.generator.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-world = world_with({"HELD_FOR": "4"})
+world = world_with({"HELD_FOR": "4", "WORKFLOW_ANSWER_TIMEOUT": "5"})
 
 
 async def test_a_result_completes_the_attempt_once(world: World) -> None:

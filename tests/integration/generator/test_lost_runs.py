@@ -23,7 +23,7 @@ from tests.integration.generator.world import World
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-world = world_with({"N8N_API_KEY": "key", "WORKFLOW_ASK_EVERY": "0.2", "WORKFLOW_LOST_AFTER": "2"})
+world = world_with({"N8N_API_KEY": "key", "WORKFLOW_ASK_EVERY": "0.2", "WORKFLOW_LOST_AFTER": "4"})
 
 
 def report_of(video_id: str, **changes: Any) -> dict[str, Any]:

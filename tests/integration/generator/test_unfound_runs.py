@@ -6,7 +6,7 @@ from shared.contracts.events import WorkflowStarted
 from tests.driving import eventually
 from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import DEFAULT, Run
-from tests.integration.generator.test_stopping import End, cancel, delete, no_stop_left, stops
+from tests.integration.generator.test_stopping import End, cancel, counted, delete, no_stop_left, stops
 from tests.integration.generator.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -24,7 +24,7 @@ async def test_one_is_looked_for_only_so_long_and_stopped_when_its_id_becomes_kn
     assert document["job"]["kind"] == "stop"
     looked_for = {"_id": document["_id"], "job": None}
     await eventually(lambda: world.database["workflows"].find_one(looked_for), "the end of the search")
-    assert await stops(world, "over") == before + 1
+    await counted(world, "over", before + 1)
 
     execution_id = f"605{end.__name__}"
     world.n8n.runs[execution_id] = Run(call=world.n8n.calls[event.video_id][0])

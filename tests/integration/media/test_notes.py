@@ -58,7 +58,7 @@ async def test_the_last_try_is_noted_as_such(world: World) -> None:
 async def test_a_connection_that_was_resumed_is_noted(world: World) -> None:
     video_id = await world.import_from(world.files.serve("cut-notes", File(padded(video(), LARGE), cuts=[4_000_000])))
     await world.event(VideoReady, video_id)
-    notes = await noted(world, video_id, "transfer.resumed")
+    notes = await noted(world, video_id, "transfer.probed")
     assert [note.code for note in notes] == ["transfer.resumed", "transfer.probed"]
     assert notes[0].details["times"] == 1
 

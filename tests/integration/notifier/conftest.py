@@ -95,6 +95,7 @@ async def heard_by_all(notifier: LocalStack) -> AsyncIterator[list[NotificationC
                 heard.append(event)
 
     await consumer.start()
+    await asyncio.gather(*map(consumer.position, consumer.assignment()))  # it would begin where it first looks
     listening = asyncio.create_task(listen())
     yield heard
     listening.cancel()

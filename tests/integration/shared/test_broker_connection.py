@@ -48,17 +48,16 @@ async def test_a_broker_that_forgot_everything_is_connected_again(core: LocalSta
             await runtime.kafka.publish(type(record)(topic.name, record.key, record.headers, record.value))
 
     async def heard(seq: int) -> bool:
+        await send(topics.VIDEO_ASSETS, seq)
         await send(topics.NOTIFICATIONS, seq)
         return seq in stored.seen and seq in woken.seen
 
     async with running(runtime):
-        await send(topics.VIDEO_ASSETS, 1)
         await until(lambda: heard(1), every_seconds=0.3)
         await core.kill("kafka")
         await until(lambda: not runtime.health.ready)
         await core.start("kafka")
         await until(lambda: runtime.health.ready, within_seconds=40)
-        await send(topics.VIDEO_ASSETS, 2)
         await until(lambda: heard(2), within_seconds=40, every_seconds=0.3)
 
 

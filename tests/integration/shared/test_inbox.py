@@ -57,7 +57,7 @@ async def test_a_message_that_wants_a_reply_is_handled_once_and_not_answered(
     await topic.put_raw(record.value, [*headers, ("reply_to", b"video.requests"), ("correlation_id", b"x")])
     await topic.put(created(2))
     async with running(runtime):
-        await until(lambda: listener.seen == [1, 2], within_seconds=10)
+        await until(lambda: listener.seen == [1, 2])
     assert await topic.dead_letters() == []
 
 

@@ -200,14 +200,15 @@ async def test_a_removed_document_stops_its_worker(collection: Collection) -> No
 
 async def test_a_long_job_is_left_alone_while_its_worker_beats(collection: Collection) -> None:
     began: list[int] = []
+    lasts = timedelta(seconds=3)
 
     async def work(lease: Lease) -> None:
         began.append(lease.tries)
-        await asyncio.sleep(3.5 * LEASE.total_seconds())
+        await asyncio.sleep(2.5 * lasts.total_seconds())
         await lease.finish({"$set": {"done": True}})
 
     await collection.insert_one({"_id": "a", "job": new_job("x")})
-    async with working(workers(collection, work), workers(collection, work)):
+    async with working(*(workers(collection, work, lease=lasts) for _ in range(2))):
         await until(has(collection, done=True))
     assert began == [1]
 

@@ -38,7 +38,7 @@ async def test_poison_is_given_up_with_its_original_bytes_and_the_partition_move
     await topic.put_raw(value, headers, key=b"\xff\x00key")
     await topic.put(created(1))
     async with running(runtime):
-        await until(lambda: listener.seen == [1], within_seconds=10)
+        await until(lambda: listener.seen == [1])
     (letter,) = await topic.dead_letters()
     assert letter.value == value
     assert letter.key == b"\xff\x00key"
@@ -56,7 +56,7 @@ async def test_a_header_whose_name_is_no_text_does_not_end_every_read(topic: Top
     await topic.put_with_header_name(b"na\xff\xfeme")
     await topic.put(created(3))
     async with running(runtime):
-        await until(lambda: listener.seen == [1, 3], within_seconds=10)
+        await until(lambda: listener.seen == [1, 3])
     (letter,) = await topic.dead_letters()
     told = dict(letter.headers)
     assert letter.value == b'{"userId":"u","seq":2}'
@@ -86,7 +86,7 @@ async def test_of_a_poison_that_no_letter_holds_the_beginning_is_kept(topic: Top
     await topic.put_compressed(value, [("ce_type", b"NotificationCreated"), ("ce_id", b"1")])
     await topic.put(created(1))
     async with running(runtime):
-        await until(lambda: listener.seen == [1], within_seconds=10)
+        await until(lambda: listener.seen == [1])
         async with LetterBox(topic.servers, "media", runtime.kafka.publish) as box:
             (letter,) = [one for one in await box.select(Selection()) if one.topic == topic.spec.name]
             kept = await box.original(letter)
@@ -105,7 +105,7 @@ async def test_a_handler_whose_own_news_are_too_large_is_given_up(topic: Topic, 
     for seq in (1, 2):
         await topic.put(created(seq))
     async with running(runtime):
-        await until(lambda: listener.seen == [2], within_seconds=10)
+        await until(lambda: listener.seen == [2])
     (letter,) = await topic.dead_letters()
     assert dict(letter.headers)["dlq_reason"] == b"RecordTooLargeError"
 

@@ -59,7 +59,7 @@ async def test_a_consumer_that_fell_silent_is_made_anew(
         await until(heard, "it was made anew", every_seconds=0.3)
         await until(lambda: runtime.health.report()["status"] == "ready", "all is well again")
         await until(lambda: value(runtime, "consumer_lag", topic) == 0)
-    assert value(runtime, "consumers_renewed_total", topic) == 1
+    assert (value(runtime, "consumers_renewed_total", topic) or 0) >= 1
 
 
 async def test_what_a_broker_forgot_is_not_waited_for(new_runtime: NewRuntime, topic: Topic) -> None:

@@ -66,7 +66,7 @@ async def test_brokers_that_answer_nothing_hold_up_no_stop(
 ) -> None:
     """Every question a client asks at its end waited for its own time limit: longer than anybody waits for a stop."""
     monkeypatch.setattr(consumers, "FAREWELL_SECONDS", 0.5)
-    monkeypatch.setattr(consumers, "CUT_OFF_SECONDS", 3.0)
+    monkeypatch.setattr(consumers, "CUT_OFF_SECONDS", 10.0)
     runtime = new_runtime(kafka_session_timeout=timedelta(seconds=1))
     runtime.inbox.on(topic.spec, Listener().on_created)
     async with running(runtime):
@@ -76,7 +76,7 @@ async def test_brokers_that_answer_nothing_hold_up_no_stop(
             await until(lambda: coordinator.coordinator_id is None, "every part of it looks for a way back")
             begun = time.monotonic()
             await runtime._consuming.stop()
-            assert time.monotonic() - begun < 3
+            assert time.monotonic() - begun < 10
             assert not runtime._consuming.stuck
         finally:
             core.resume("kafka")

@@ -111,7 +111,7 @@ async def test_from_the_signal_on_no_job_is_begun(collection: Collection) -> Non
         await collection.insert_one({"_id": str(number), "job": job})
         labels = {"collection": collection.name}
         oldest = partial(metrics.registry.get_sample_value, "reelway_jobs_due_oldest_seconds", labels)
-        await until(lambda: oldest() >= number * 3600, "it was looked at, and left")
+        await until(lambda: (oldest() or 0) >= number * 3600, "it was looked at, and left")
 
     async with working(workers(collection, work, metrics=metrics, stop_time=stop_time)):
         stop_time.begin()

@@ -28,7 +28,7 @@ async def main(url: str, name: str) -> None:
         collection,
         work,
         metrics=Metrics(),
-        lease=timedelta(seconds=1),
+        lease=timedelta(seconds=3),
         poll_every=timedelta(seconds=0.1),
     )
     await workers.run()
