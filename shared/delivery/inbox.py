@@ -199,7 +199,7 @@ class Inbox:
 
 def _require_known(type_name: str) -> None:
     if not type_name:
-        raise BadMessage("no_type", "no readable ce_type header")
+        raise BadMessage("no_type", "no ce_type header, or a header that is no UTF-8 text")
     if type_name not in BY_TYPE:
         raise BadMessage(UNKNOWN_TYPE, type_name[:LONGEST_TYPE])
 
