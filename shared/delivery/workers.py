@@ -21,8 +21,7 @@ from shared.wiring.metrics import Metrics
 from shared.wiring.mongo import database_is_away
 from shared.wiring.stop_time import StopTime
 
-ANSWER_SECONDS = 3.0
-"""What a stop gives the database to take jobs back."""
+GIVE_BACK_SECONDS = 3.0
 
 log = structlog.get_logger(__name__)
 
@@ -253,6 +252,6 @@ class Workers:
         """Let jobs end and give the others back; what no database takes back in time is taken over later."""
         self._stop_time.begin()
         grace = self._stop_time.at_most(self._grace_seconds)
-        give_back = self._stop_time.at_most(ANSWER_SECONDS, last=True)
+        give_back = self._stop_time.at_most(GIVE_BACK_SECONDS, last=True)
         tasks = [begun.task for begun in self._running.values()]
         await over_or_cut_off([*tasks, *self._claiming], grace, give_back)
