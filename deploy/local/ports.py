@@ -22,28 +22,32 @@ class PortTaken(Exception):
 
 
 def choose_ports(
-    usual: Mapping[str, int], fixed: Mapping[str, int] | None = None, last: Mapping[str, int] | None = None
+    held: ExitStack,
+    usual: Mapping[str, int],
+    fixed: Mapping[str, int] | None = None,
+    last: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
     """Return a free loopback port for every name: its last one, else its usual one, else the nearest free one above.
 
-    Ports in `fixed` are taken as they are: PortTaken if one is in use. The last and the usual ports that are free go
-    to their owners before any replacement is looked for, so one taken port does not move its neighbours.
+    Until `held` is closed nobody else is given them by this module: another stack that starts meanwhile, or while
+    one of this stack's processes is down, takes other ones. Ports in `fixed` are taken as they are: PortTaken if one is
+    in use. The last and the usual ports that are free go to their owners before any replacement is looked for, so one
+    taken port does not move its neighbours.
     """
     fixed, last = fixed or {}, last or {}
-    with ExitStack() as held:
-        chosen = {}
-        for name, port in fixed.items():
-            if not _hold(held, port):
-                raise PortTaken(f"port {port}, set for {name}, is in use")
-            chosen[name] = port
-        for wanted in (last, usual):
-            for name in usual:
-                if name not in chosen and name in wanted and _hold(held, wanted[name]):
-                    chosen[name] = wanted[name]
-        for name, port in usual.items():
-            if name not in chosen:
-                chosen[name] = _next_free(held, port)
-        return chosen
+    chosen = {}
+    for name, port in fixed.items():
+        if not _hold(held, port):
+            raise PortTaken(f"port {port}, set for {name}, is in use")
+        chosen[name] = port
+    for wanted in (last, usual):
+        for name in usual:
+            if name not in chosen and name in wanted and _hold(held, wanted[name]):
+                chosen[name] = wanted[name]
+    for name, port in usual.items():
+        if name not in chosen:
+            chosen[name] = _next_free(held, port)
+    return chosen
 
 
 def last_ports(file: Path) -> dict[str, int]:
@@ -67,16 +71,22 @@ def free_port() -> int:
 
 
 def _hold(held: ExitStack, port: int) -> bool:
-    """Bind the port until all are chosen, so that no two names get the same one."""
-    probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Keep the port, if nobody listens there, from all who would hold it before `held` is closed.
+
+    The port itself can't be kept: whom it is chosen for has yet to listen there, and does so anew after each fall. A
+    name in Linux's abstract namespace stands for it, which ends with this process.
+    """
+    mark = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        probe.bind((LOOPBACK, port))
-        probe.listen(1)  # merely bound ones share the port with each other
+        mark.bind(f"\0reelway/port/{port}")
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((LOOPBACK, port))
+            probe.listen(1)  # merely bound ones share the port with each other
     except OSError:
-        probe.close()
+        mark.close()
         return False
-    held.callback(probe.close)
+    held.enter_context(mark)
     return True
 
 
@@ -104,7 +114,7 @@ def _own_ports() -> Iterator[int]:
 
 @cache
 def _own_block() -> deque[int]:
-    """Reserve a block of ports for as long as this process lives, by listening on its first one.
+    """Reserve a block of ports for as long as this process lives, by holding its first one.
 
     A free port is only free until somebody else finds it so: before whom it was chosen for listens there, or while
     that one is stopped and started again.

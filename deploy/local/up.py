@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from deploy.local.checks import check_settings
@@ -27,8 +28,8 @@ async def up(folder: Path, environ: Mapping[str, str] = os.environ) -> int:
     """
     display = make_display()
     try:
-        with sole_owner(folder / "lock"):
-            return await _until_stopped(folder, environ, display)
+        with sole_owner(folder / "lock"), ExitStack() as held:
+            return await _until_stopped(folder, environ, display, held)
     except AlreadyRunning as running:
         display.say(
             f"{running}. Where it is: {folder / 'stack.json'}. To stop it: make down, or Ctrl-C in its terminal."
@@ -49,12 +50,12 @@ def forget_dead(folder: Path) -> None:
             record.remove()
 
 
-async def _until_stopped(folder: Path, environ: Mapping[str, str], display: Display) -> int:
+async def _until_stopped(folder: Path, environ: Mapping[str, str], display: Display, held: ExitStack) -> int:
     record = StackFile(folder / "stack.json")
     record.remove()  # a stack that was killed could not
     fixed = check_settings(LocalStack(folder, ports=PREFERRED_PORTS, environ=environ).site)
     last = last_ports(folder / "ports.json")
-    ports = choose_ports(PREFERRED_PORTS, fixed, last)
+    ports = choose_ports(held, PREFERRED_PORTS, fixed, last)
     stack = LocalStack(folder, ports=ports, environ=environ, report=display.changed)
     used = {name: ports[name] for name in (*stack.site.engines, *stack.site.services)}
     write_private(folder / "ports.json", last | used)

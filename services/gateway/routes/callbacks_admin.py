@@ -28,7 +28,7 @@ class Attachment(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
     video_id: str = Field(min_length=1, max_length=256)
-    attempt: int | None = Field(default=None, ge=1)
+    attempt: int | None = Field(default=None, ge=1, strict=True)
 
 
 def router(quarantine: Quarantine) -> APIRouter:

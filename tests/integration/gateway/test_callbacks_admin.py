@@ -166,6 +166,7 @@ async def test_what_can_not_be_done_says_why(world: World, admin: httpx.AsyncCli
     await refused(await admin.post(attach, json={"videoId": unknown_video()}), 404, "VIDEO_NOT_FOUND")
     await refused(await admin.post(attach, json={"videoId": video_id, "attempt": 2}), 404, "VIDEO_NOT_FOUND")
     await refused(await admin.post(attach, json={"videoId": video_id, "atempt": 1}), 422, "VALIDATION_FAILED")
+    await refused(await admin.post(attach, json={"videoId": video_id, "attempt": True}), 422, "VALIDATION_FAILED")
     await refused(await admin.get("/admin/callbacks?state=lost"), 422, "VALIDATION_FAILED")
     progress = {"videoId": video_id, "attempt": 1, "executionId": "1", "progress": 5}
     report = (await world.post_webhook("workflow-progress", progress)).json()["data"]["receiptId"]

@@ -3,11 +3,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from deploy.local.ports import PortTaken, choose_ports, free_port, free_ports, last_ports
+from deploy.local import ports
+from deploy.local.ports import PortTaken, free_port, free_ports, last_ports
 from deploy.local.private_file import write_private
 
 
@@ -17,6 +19,11 @@ def taken() -> Iterator[int]:
         listener.bind(("127.0.0.1", free_port()))
         listener.listen()
         yield listener.getsockname()[1]
+
+
+def choose_ports(*ports_of: dict[str, int], **more: dict[str, int]) -> dict[str, int]:
+    with ExitStack() as held:
+        return ports.choose_ports(held, *ports_of, **more)
 
 
 def test_the_usual_port_is_used_where_it_is_free() -> None:
@@ -32,6 +39,21 @@ def test_a_taken_port_moves_its_owner_and_no_neighbour(taken: int) -> None:
 
 def test_the_same_replacement_is_chosen_each_time(taken: int) -> None:
     assert choose_ports({"gateway": taken}) == choose_ports({"gateway": taken})
+
+
+def test_another_stack_gets_other_ports_though_nobody_listens_there_yet() -> None:
+    port = free_port()
+    with ExitStack() as held:
+        assert ports.choose_ports(held, {"gateway": port}) == {"gateway": port}
+        elsewhere = (
+            "from contextlib import ExitStack; from deploy.local.ports import choose_ports;"
+            f"print(choose_ports(ExitStack(), dict(gateway={port}))['gateway'])"
+        )
+        other = subprocess.run([sys.executable, "-c", elsewhere], capture_output=True, check=True, text=True)
+        assert int(other.stdout) > port
+        with pytest.raises(PortTaken):
+            choose_ports({}, {"gateway": port})
+    assert choose_ports({"gateway": port}) == {"gateway": port}, "given back at the end"
 
 
 def test_a_port_held_on_all_addresses_counts_as_taken() -> None:
