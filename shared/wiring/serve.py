@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import logging
+import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -26,8 +29,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve(app: ASGIApp, host: str, port: int, *, on_stop: Callable[[], None]) -> None:
-    """Serve `app` on host:port until SIGTERM, SIGINT or BROKEN; raises SystemExit after the last one.
+def serve(app: ASGIApp, host: str, port: int, *, on_stop: Callable[[], None]) -> NoReturn:
+    """Serve `app` on host:port until SIGTERM, SIGINT or BROKEN; then end this process, with 1 after the last one.
 
     `on_stop` is called at the signal, before open connections are waited for.
     """
@@ -43,8 +46,18 @@ def serve(app: ASGIApp, host: str, port: int, *, on_stop: Callable[[], None]) ->
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         broken = runner.run(_serve(_Server(config), _listen(config), on_stop))
-    if broken:
-        sys.exit(1)
+        _end_process(int(broken))
+
+
+def _end_process(code: int) -> NoReturn:
+    """End it now, by which all that must be kept is: a common exit waits for every thread.
+
+    And one may wait on for a storage or a name server that is silent, longer than a stop may take.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _listen(config: uvicorn.Config) -> socket.socket:

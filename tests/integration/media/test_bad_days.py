@@ -67,6 +67,20 @@ async def test_a_stopped_service_hands_its_work_over(world: World) -> None:
     await bucket_agrees(world, video_id)
 
 
+async def test_a_stop_does_not_wait_for_a_silent_storage(world: World) -> None:
+    video_id = await under_way(world, "silent-storage")
+    world.stack.pause("s3")
+    try:
+        await eventually(lambda: degraded(world), "a probe that waits for the storage")
+        await world.stack.stop("media")
+        assert world.stack.children["media"].exit_code() == 0, "it took more than 20 s and was killed"
+    finally:
+        world.stack.resume("s3")
+    world.files.files["silent-storage"].pause_seconds = 0.0
+    await world.stack.start("media")
+    await bucket_agrees(world, video_id)
+
+
 async def test_a_frozen_service_writes_nothing_when_it_wakes(world: World) -> None:
     video_id = await under_way(world, "frozen")
     world.stack.pause("media")
@@ -187,11 +201,12 @@ async def test_what_it_says_of_itself(world: World) -> None:
         assert ready["dependencies"]["storage"] == "up"
         assert "reelway_transfer_bytes_total" in (await client.get("/metrics")).text
         assert "VideoReady" in (await client.get("/asyncapi.json")).text
-        await world.stack.kill("s3")
+    await world.stack.kill("s3")
+    await eventually(lambda: degraded(world), "storage reported as degraded")
+    await world.stack.start("s3")
 
-        async def degraded() -> bool:
-            answer = await client.get("/health/ready")
-            return answer.status_code == 200 and answer.json()["status"] == "degraded"
 
-        await eventually(degraded, "storage reported as degraded")
-        await world.stack.start("s3")
+async def degraded(world: World) -> bool:
+    async with httpx.AsyncClient(base_url=world.stack.url("media"), trust_env=False) as client:
+        answer = await client.get("/health/ready")
+        return answer.status_code == 200 and answer.json()["status"] == "degraded"
