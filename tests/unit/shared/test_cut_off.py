@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
+from unittest import mock
 
 import httpx
 import pytest
@@ -48,9 +50,10 @@ class Service:
     def talk(self, talk: Callable[[str, int], Coroutine[Any, Any, T]]) -> T:
         """Serve until somebody tells the process to stop; return what was said by `talk`, called in a thread."""
         port = free_port()
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1) as pool, mock.patch.object(serving, "_end_process", sys.exit):
             said = pool.submit(lambda: asyncio.run(talk(LOOPBACK, port)))
-            serving.serve(self.app, LOOPBACK, port, on_stop=lambda: None)
+            with contextlib.suppress(SystemExit):
+                serving.serve(self.app, LOOPBACK, port, on_stop=lambda: None)
         return said.result()
 
     def counted(self, method: str, route: str, status: int) -> float:
