@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from shared.wiring.serve import BROKEN
+
 SERVED = """
 import os, sys, threading
 from starlette.applications import Starlette
@@ -25,7 +27,6 @@ WAITS_IN_A_THREAD = """
         import asyncio
         asyncio.get_running_loop().run_in_executor(None, threading.Event().wait, 60)
 """
-BROKEN = signal.SIGUSR1
 
 
 def served(sent: set[signal.Signals], does: str = "") -> subprocess.CompletedProcess[str]:
