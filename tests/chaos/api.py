@@ -15,6 +15,9 @@ NO_ANSWER = (httpx.HTTPError, httpx.StreamError, OSError, AttributeError)
 """AttributeError is anyio's way to say that a connection was reset as soon as it was made."""
 _TIMEOUT = httpx.Timeout(8, connect=3)
 _LONGEST_PAUSE_SECONDS = 3.0
+_AT_ONCE = 6
+"""As many connections to one address as browsers open. With no limit, what nobody answered piled up until the client
+did nothing but look through them, and the proxies, which run beside it, let nothing through any more."""
 
 
 class Api:
@@ -24,6 +27,7 @@ class Api:
         self.name = name
         self._history = history
         self.client = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, trust_env=False)
+        self._free = asyncio.Semaphore(_AT_ONCE)
 
     async def log_in(self) -> None:
         """Make an account and log in. Raises httpx.HTTPError."""
@@ -37,12 +41,13 @@ class Api:
         self, action: str, method: str, path: str, *, about: Json, headers: Json | None = None, **how: Any
     ) -> httpx.Response | None:
         """Return the answer, None where there was none; either way it is written down with `about`."""
-        began = self._history.now()
         answer, error = None, None
-        try:
-            answer = await self.client.request(method, path, headers=headers, **how)
-        except NO_ANSWER as problem:
-            error = repr(problem)
+        async with self._free:
+            began = self._history.now()
+            try:
+                answer = await self.client.request(method, path, headers=headers, **how)
+            except NO_ANSWER as problem:
+                error = repr(problem)
         body = _body(answer)
         self._history.add(
             "call",
