@@ -5,8 +5,9 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 from unittest import mock
 
@@ -14,6 +15,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from deploy.local.ports import LOOPBACK, free_port
@@ -37,7 +39,7 @@ async def no_lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 class Service:
-    """Hangs in a request, as while its database hangs; `left` names the requests that came to their end."""
+    """Hangs in a request, as while its database hangs; `begun` and `left` name requests as they come and end."""
 
     def __init__(self) -> None:
         self.metrics = Metrics()
@@ -45,15 +47,29 @@ class Service:
         self.app.get("/hangs")(self._hang)
         self.app.get("/streams")(self._stream)
         self.app.post("/read")(self._read)
+        self.begun: list[str] = []
         self.left: list[str] = []
 
     def talk(self, talk: Callable[[str, int], Coroutine[Any, Any, T]]) -> T:
         """Serve until somebody tells the process to stop; return what was said by `talk`, called in a thread."""
         port = free_port()
+        serves = threading.Event()
+        serves.set()
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http":
+                self.begun.append(scope["path"])
+            await self.app(scope, receive, send)
+
+        def stop_where_it_failed(said: Future[T]) -> None:
+            if said.exception() and serves.is_set():
+                stop()
+
         with ThreadPoolExecutor(1) as pool, mock.patch.object(serving, "_end_process", sys.exit):
             said = pool.submit(lambda: asyncio.run(talk(LOOPBACK, port)))
+            said.add_done_callback(stop_where_it_failed)
             with contextlib.suppress(SystemExit):
-                serving.serve(self.app, LOOPBACK, port, on_stop=lambda: None)
+                serving.serve(app, LOOPBACK, port, on_stop=serves.clear)
         return said.result()
 
     def counted(self, method: str, route: str, status: int) -> float:
@@ -140,6 +156,7 @@ def test_a_body_that_is_still_awaited_at_the_stop_is_told_to_come_back(
 ) -> None:
     async def begin(host: str, port: int) -> tuple[str, bytes]:
         answered = asyncio.create_task(ask(HALF_A_BODY, host, port))
+        await until(lambda: service.begun == ["/read"], "its body is awaited")
         await ask(b"GET /hangs HTTP/1.1\r\nhost: x\r\n\r\n", host, port)
         return await answered
 
