@@ -34,6 +34,7 @@ from shared.contracts.events import (
     WorkflowFailed,
     WorkflowNoted,
     WorkflowProgressed,
+    WorkflowRemoved,
     WorkflowStarted,
 )
 from shared.delivery.inbox import Inbox
@@ -113,6 +114,9 @@ def _listen_to_workflows(inbox: Inbox, view: View, callbacks: Callbacks, chronic
         await view.workflow_failed(event)
         await chronicle.hear(event)
 
+    async def workflow_removed(event: WorkflowRemoved) -> None:
+        await view.workflow_removed(event)
+
     async def workflow_noted(event: WorkflowNoted) -> None:
         await chronicle.hear(event)
 
@@ -129,6 +133,7 @@ def _listen_to_workflows(inbox: Inbox, view: View, callbacks: Callbacks, chronic
         workflow_progressed,
         workflow_completed,
         workflow_failed,
+        workflow_removed,
         workflow_noted,
         result_discarded,
         callback_judged,

@@ -15,6 +15,7 @@ from shared.contracts.events import (
     WorkflowCompleted,
     WorkflowFailed,
     WorkflowProgressed,
+    WorkflowRemoved,
     WorkflowStarted,
 )
 from shared.contracts.videos import FailureCode, VideoStatus
@@ -33,6 +34,10 @@ class View:
     async def deleted(self, event: VideoDeleted) -> None:
         """End what was under way about a deleted video; the view itself was left when its owner said so."""
         await self._history.forget(event.video_id, event.time)
+
+    async def workflow_removed(self, event: WorkflowRemoved) -> None:
+        """Note that nothing of a deleted video is rendered any more: the deletion is not told again for that."""
+        await self._videos.workflow_removed(event.video_id)
 
     async def retried(self, event: VideoRetryRequested) -> None:
         """End what the history has under way of the attempts before: the generator tells no more of them."""

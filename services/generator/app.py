@@ -40,6 +40,7 @@ from shared.contracts.events import (
     WorkflowFailed,
     WorkflowNoted,
     WorkflowProgressed,
+    WorkflowRemoved,
     WorkflowStarted,
 )
 from shared.delivery.leases import Lease
@@ -57,7 +58,7 @@ ASK_TIMEOUT = timedelta(seconds=10)
 
 PUBLISHED = (
     *(CallbackJudged, WorkflowStarted, WorkflowProgressed, WorkflowCompleted, WorkflowFailed, ResultDiscarded),
-    WorkflowNoted,
+    *(WorkflowNoted, WorkflowRemoved),
     *(AvatarChanged, VoiceChanged, TopicChanged, CatalogItemRemoved),
 )
 
@@ -103,7 +104,8 @@ def build(settings: GeneratorSettings) -> tuple[FastAPI, Runtime]:
         grace=STOP_GRACE,
         room=room_for_calls(settings.dispatch_concurrency),
     )
-    register(runtime.inbox, Requests(attempts, lifecycle, working.wake), callbacks)
+    requests = Requests(attempts, lifecycle, working.wake, runtime.kafka.send)
+    register(runtime.inbox, requests, callbacks)
     runtime.watch_dependencies(kafka_required=True)
     runtime.also_run(Stuck(attempts, runtime.metrics).run)
 

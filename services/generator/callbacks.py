@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import structlog
 
-from services.generator.attempt import Attempt, attempt_id
+from services.generator.attempt import Attempt, Kind, attempt_id
 from services.generator.domain import Happening, News, Outcome, execution_id
 from services.generator.held import Held
 from services.generator.judgement import Report, judgement
@@ -140,7 +140,7 @@ class Callbacks:
         lately = utc_now() - self._lifecycle.rules.deadline_most
         found = await self._attempts.with_execution(known, _reported_at(event), lately)
         workflow = getattr(event, "workflow", None)
-        if len(found) > 1 and workflow:
+        if workflow in get_args(Kind):  # engines of their own may give the same ids
             found = [attempt for attempt in found if attempt.kind == workflow]
         return found[0] if len(found) == 1 else None
 

@@ -29,7 +29,7 @@ def register(inbox: Inbox, requests: Requests, callbacks: Callbacks) -> None:
         await requests.cancel(event)
 
     async def deleted(event: VideoDeleted) -> None:
-        await requests.delete(event.video_id, event.user_id)
+        await requests.delete(event)
 
     async def completion_reported(event: CompletionReported) -> None:
         await callbacks.report(event)

@@ -1,6 +1,6 @@
 """The use cases around requests: a new attempt, an end by its user; and the one way anything happens to an attempt."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeGuard
@@ -12,7 +12,15 @@ from services.generator.domain import Happening, News, Outcome, Verdict, apply, 
 from services.generator.messages import LateResult, failure_message
 from services.generator.notes import of_overtaking, of_taking
 from services.generator.store import Attempts, Video
-from shared.contracts.events import VideoCancelled, VideoRequested, VideoRetryRequested
+from shared.contracts.events import (
+    Event,
+    VideoCancelled,
+    VideoDeleted,
+    VideoRequested,
+    VideoRetryRequested,
+    WorkflowRemoved,
+)
+from shared.contracts.naming import naming
 from shared.contracts.videos import FailureCode
 from shared.contracts.wire import utc_now
 
@@ -69,12 +77,19 @@ class Lifecycle:
 
 
 class Requests:
-    """What users ask for."""
+    """What users ask for. `send` publishes an event that may be lost."""
 
-    def __init__(self, attempts: Attempts, lifecycle: Lifecycle, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        attempts: Attempts,
+        lifecycle: Lifecycle,
+        wake: Callable[[], None],
+        send: Callable[[Event], Awaitable[None]],
+    ) -> None:
         self._attempts = attempts
         self._lifecycle = lifecycle
         self._wake = wake
+        self._send = send
 
     async def request(self, event: VideoRequested | VideoRetryRequested) -> None:
         """Begin the attempt and end the older ones. A repeat is answered by announcing the attempt's state again.
@@ -147,12 +162,13 @@ class Requests:
         if not await self._attempts.add(stone):
             await self._lifecycle.happen(id_, news)
 
-    async def delete(self, video_id: str, user_id: str) -> None:
-        """End every attempt of the video, erase what its user wrote, and let nothing of it begin again."""
-        await self._attempts.bury(video_id, user_id)
-        for attempt in (await self._attempts.of_video(video_id)).attempts:
+    async def delete(self, event: VideoDeleted) -> None:
+        """End every attempt of the video, erase what its user wrote, let nothing of it begin again; and say so."""
+        await self._attempts.bury(event.video_id, event.user_id)
+        for attempt in (await self._attempts.of_video(event.video_id)).attempts:
             await self._lifecycle.happen(attempt.id, News(Happening.DELETE))
         self._wake()
+        await self._send(WorkflowRemoved(**naming(event.video_id, event.user_id, event.attempt, "workflow_removed")))
 
 
 def _delivered(attempt: Attempt | None) -> TypeGuard[Attempt]:

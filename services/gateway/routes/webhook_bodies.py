@@ -4,12 +4,24 @@ Where a callback URL says which video and attempt it is about, the body need not
 """
 
 import json
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 WORDS = 4_000
+
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>u[dD][89a-fA-F]..)|.)", re.DOTALL)
+
+
+def whole_characters(raw: bytes) -> bytes:
+    """Return JSON with a replacement character for each half of one, which no JSON parser of ours takes.
+
+    What JavaScript cut in the middle of an emoji ends so; refused, the whole report would be lost.
+    """
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if found["half"] else found[0], raw)
 
 
 def _text(value: object) -> object:
@@ -37,7 +49,7 @@ def _said(text: str) -> str:
 
 def _printable(text: str) -> str:
     name = text.strip(" \t\r\n")  # what an expression in a workflow easily leaves behind
-    if not name.isprintable():
+    if not name.isprintable() or _REPLACEMENT in name:
         raise ValueError("This holds control or other invisible characters, as no id does; take them out")
     return name
 

@@ -18,6 +18,7 @@ from services.gateway.routes.webhook_bodies import (
     Progress,
     Report,
     WorkflowError,
+    whole_characters,
 )
 from services.gateway.webhook_access import Authenticated, NotAuthenticatedError, WebhookAccess
 from services.gateway.workflow.callbacks import Callbacks, Received, Webhook
@@ -75,7 +76,7 @@ async def _stored(take: Callable[[Webhook], Awaitable[Received]], webhook: Webho
 
 def _object(raw: bytes) -> dict[str, Any]:
     try:
-        body = from_json(raw, allow_inf_nan=False)
+        body = from_json(whole_characters(raw), allow_inf_nan=False)
     except ValueError as error:
         message = "The body is not valid JSON. Correct it and send it again."
         raise ApiError(422, "INVALID_JSON", message) from error

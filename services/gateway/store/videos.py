@@ -202,9 +202,8 @@ class Videos:
         await self._collection.update_one({**failed, **unheard}, update)
 
     async def learn_result(self, video_id: str, attempt: int, place: Mapping[str, str]) -> None:
-        """Note where the file is, to be had again, although the view is further than that already, but not ready."""
+        """Note where the file is, or came from, although the view is further than that already."""
         further = {"$gt": order_of(attempt, Rank.COMPLETED), "$lt": order_of(attempt, Rank.CANCELLED) + 1}
-        further["$ne"] = order_of(attempt, Rank.READY)
         unknown = {"_id": video_id, "order": further, **{name: {"$exists": False} for name in RESULT}}
         await self._collection.update_one(unknown, {"$set": dict(place)})
 
@@ -259,8 +258,18 @@ class Videos:
         """Note that the owner was told of `order`; where that is the video's end nothing more is asked about it."""
         await self._collection.update_one({"_id": video_id}, {"$max": {"toldOrder": order}})
         if told_enough(order, order):
-            at_its_end = {"_id": video_id, "order": order, "stage": {"$ne": Stage.ADOPTING}}
-            await self._collection.update_one(at_its_end, {"$unset": {"job": ""}})
+            await self._ask_no_more(video_id, order)
+
+    async def workflow_removed(self, video_id: str) -> None:
+        """Note that the generator knows of the deletion; where its owner does, too, nothing more is asked about it."""
+        deleted = {"_id": video_id, "order": FOREVER}
+        await self._collection.update_one(deleted, {"$set": {"workflowRemoved": True}})
+        await self._ask_no_more(video_id, FOREVER)
+
+    async def _ask_no_more(self, video_id: str, order: int) -> None:
+        at_its_end: Document = {"_id": video_id, "order": order, "toldOrder": order}
+        at_its_end |= {"workflowRemoved": True} if order >= FOREVER else {"stage": {"$ne": Stage.ADOPTING}}
+        await self._collection.update_one(at_its_end, {"$unset": {"job": ""}})
 
     async def _change(self, video: Video, update: Document, event: Event) -> bool:
         seen = {"_id": video.video_id, "order": video.order}

@@ -81,12 +81,16 @@ def hears(behind: Callable[[], timedelta]) -> Callable[[], bool]:
 
 
 def unanswered_video(document: Document) -> Sequence[Event]:
-    """Return what was asked about a video, until its owner was told how that ended."""
-    adopting = document.get("stage") == Stage.ADOPTING  # its owner was told of a failure, and waits for another end
-    if not adopting and told_enough(document["order"], document.get("toldOrder", 0)):
-        return ()
+    """Return what was asked about a video, until its owner was told how that ended.
+
+    Media's answer to a deletion is what its owner is told of; the generator has one of its own.
+    """
+    told = told_enough(document["order"], document.get("toldOrder", 0))
     if document["order"] >= FOREVER:
-        return (deleted(document["_id"], document["userId"], document["attempt"]),)
+        known = told and document.get("workflowRemoved")
+        return () if known else (deleted(document["_id"], document["userId"], document["attempt"]),)
+    if told and document.get("stage") != Stage.ADOPTING:  # there, its owner waits for another end than it was told of
+        return ()
     video = to_video(document)
     to_be_told = video.unanswered and document.get("toldOrder", 0) < video.order
     return (*asked(video), unanswered(video, video.updated_at)) if to_be_told else asked(video)

@@ -41,6 +41,7 @@ from shared.contracts.events.workflows import (
     WorkflowFailed,
     WorkflowNoted,
     WorkflowProgressed,
+    WorkflowRemoved,
     WorkflowStarted,
 )
 
@@ -61,6 +62,7 @@ BY_TYPE: dict[str, type[Event]] = {
         WorkflowProgressed,
         WorkflowCompleted,
         WorkflowFailed,
+        WorkflowRemoved,
         ResultDiscarded,
         WorkflowNoted,
         TransferStarted,
@@ -113,6 +115,7 @@ __all__ = [
     "WorkflowFailed",
     "WorkflowNoted",
     "WorkflowProgressed",
+    "WorkflowRemoved",
     "WorkflowStarted",
     "again_id",
     "event_id",

@@ -84,6 +84,15 @@ class WorkflowFailed(VideoEvent):
     execution_id: str | None = None
 
 
+class WorkflowRemoved(VideoEvent):
+    """The generator knows that the video is deleted: nothing of it is called any more, and what runs is being stopped.
+
+    Sent straight: who misses it tells of the deletion again.
+    """
+
+    topic = topics.VIDEO_WORKFLOWS
+
+
 class ResultDiscarded(VideoEvent):
     """A workflow delivered the object `s3_key`, which is not taken; whoever owns the bucket must not forget it there.
 

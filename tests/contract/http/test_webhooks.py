@@ -209,6 +209,12 @@ async def test_hostile_bodies_are_refused(world: World, raw: bytes) -> None:
     assert answer.json()["error"]["code"] in {"INVALID_JSON", "INVALID_BODY", "VALIDATION_FAILED"}
 
 
+async def test_a_report_that_was_cut_in_the_middle_of_a_character_is_stored(world: World) -> None:
+    raw = b'{"errorMessage": "Avatar broke \\ud83d", "executionId": "%s"}' % uuid.uuid4().hex.encode()
+    headers = {"X-Webhook-Secret": world.stack.webhook_secret}
+    success(await world.client().post("/api/webhook/workflow-error", content=raw, headers=headers), 202, RECEIVED)
+
+
 async def test_too_large(world: World) -> None:
     body = {**ready("a_1"), "error": "x" * 300_000}
     refusal(await world.post_webhook("video-complete", body), 413, "BODY_TOO_LARGE")

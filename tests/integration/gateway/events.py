@@ -11,6 +11,7 @@ from shared.contracts.events import (
     WorkflowCompleted,
     WorkflowFailed,
     WorkflowProgressed,
+    WorkflowRemoved,
     WorkflowStarted,
     event_id,
 )
@@ -48,6 +49,10 @@ def completed(video_id: str, attempt: int = 1, *, adopted: bool = False) -> Work
 def workflow_failed(video_id: str, attempt: int = 1, code: str = "WORKFLOW_FAILED") -> WorkflowFailed:
     fields = {"email": "a@example.com", "code": code, "message": "It broke.", "retryable": True}
     return WorkflowFailed.model_validate({**about(video_id, attempt, "failed"), **fields})
+
+
+def workflow_removed(video_id: str) -> WorkflowRemoved:
+    return WorkflowRemoved(**about(video_id, 1, "workflow_removed"))
 
 
 def transfer_started(video_id: str, attempt: int = 1) -> TransferStarted:

@@ -107,7 +107,8 @@ async def test_a_retry_and_a_cancellation_are_asked_again(own: World) -> None:
     await nothing_waits(own, "videos", video_id)
 
 
-async def test_a_deletion_is_asked_again(own: World) -> None:
+@pytest.mark.parametrize("owner_first", [True, False])
+async def test_a_deletion_is_asked_again_until_its_owner_and_the_generator_know(own: World, owner_first: bool) -> None:
     person = await own.person()
     video_id = await person.ask()
     assert (await person.client.delete(f"/api/video/delete/{video_id}")).status_code == 200
@@ -115,6 +116,13 @@ async def test_a_deletion_is_asked_again(own: World) -> None:
     before = len(times(own, VideoDeleted, video_id))
     await eventually(lambda: _more(own, video_id, before), "the deletion again")
     assert not times(own, VideoDeleted, video_id)[-1].model_dump()["title"], "its tombstone knows no title"
+    if owner_first:
+        await tell_owner(own, video_id, FOREVER)
+    else:
+        await own.publish(events.workflow_removed(video_id))
+    before = len(times(own, VideoDeleted, video_id))
+    await eventually(lambda: _more(own, video_id, before), "the deletion again: what runs may go on, or nobody be told")
+    await own.publish(events.workflow_removed(video_id))
     await tell_owner(own, video_id, FOREVER)
     await nothing_waits(own, "videos", video_id)
 

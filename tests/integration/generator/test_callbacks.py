@@ -193,6 +193,16 @@ async def test_two_engines_may_use_the_same_execution_id(world: World) -> None:
     assert (await world.document(one.video_id))["state"] == "started"
 
 
+async def test_an_error_of_one_engine_does_not_end_what_another_renders(world: World) -> None:
+    video = await world.request(started("112"))
+    await world.event(WorkflowStarted, video.video_id)
+    receipt = await world.report_error("112", workflow="create")
+    await world.held(receipt)
+    assert (await world.document(video.video_id))["state"] == "started"
+    await world.report_error("112", workflow="My error workflow")  # no hint which engine it was
+    await world.event(WorkflowFailed, video.video_id)
+
+
 async def test_a_callback_for_an_unknown_video_is_kept(world: World) -> None:
     await world.held(await world.complete("nobody_1"))
 

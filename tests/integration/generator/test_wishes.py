@@ -2,7 +2,8 @@
 
 import pytest
 
-from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowStarted
+from shared.contracts.events import WorkflowCompleted, WorkflowFailed, WorkflowRemoved, WorkflowStarted
+from tests.driving import eventually
 from tests.integration.generator.conftest import world_with
 from tests.integration.generator.scripted_n8n import started
 from tests.integration.generator.wishes import cancelled, deleted, retry_of
@@ -60,8 +61,15 @@ async def test_a_deleted_video_is_erased_and_stays_deleted(world: World) -> None
     await world.report_progress(event.video_id, 10)
     await world.requests_handled(event.video_id)
     await world.callbacks_handled(event.video_id)
-    assert world.told(event.video_id) == ["WorkflowStarted"]
+    assert world.told(event.video_id) == ["WorkflowStarted", "WorkflowRemoved"]
     assert len(world.n8n.calls[event.video_id]) == 1
+    await world.publish(deleted(event.video_id))  # the answer was lost
+
+    async def told_twice() -> bool:
+        removed = [told for told in world.published if isinstance(told, WorkflowRemoved)]
+        return [told.video_id for told in removed].count(event.video_id) == 2
+
+    await eventually(told_twice, "it is told once more")
 
 
 async def test_a_deletion_that_comes_first_is_remembered(world: World) -> None:
@@ -73,4 +81,4 @@ async def test_a_deletion_that_comes_first_is_remembered(world: World) -> None:
     await world.requests_handled(video_id)
     await world.callbacks_handled(video_id)
     assert await world.document(video_id) == {}
-    assert (world.n8n.calls[video_id], world.told(video_id)) == ([], [])
+    assert (world.n8n.calls[video_id], world.told(video_id)) == ([], ["WorkflowRemoved"])

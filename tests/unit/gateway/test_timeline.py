@@ -16,7 +16,7 @@ from tests.contract.events.test_samples import SAMPLES, load, name, read
 from tests.integration.gateway import events
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-SILENT = {"VideoDeleted", "VideoRemoved", "CallbackJudged", "NotificationPassed"}
+SILENT = {"VideoDeleted", "VideoRemoved", "WorkflowRemoved", "CallbackJudged", "NotificationPassed"}
 
 
 def test_every_event_about_a_video_is_told_or_left_out_on_purpose() -> None:

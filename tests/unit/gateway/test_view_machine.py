@@ -209,7 +209,7 @@ def _end_of(names: list[str]) -> tuple[Document, Document]:
     for name in names:
         Run(world.topics.handling(news_of(name, 1))).finish()
     kept = ["status", "stage", "order", "error", "slot"]
-    kept += ["s3Key", "posterKey", "metadata"] if world.video["status"] == "ready" else []
+    kept += ["s3Key", "posterKey", "metadata", "resultUrl"] if world.video["status"] == "ready" else []
     video = {name: world.video.get(name) for name in kept}
     if video["stage"] == "adopting":  # where its news came before that of the failure, nothing is said of it
         video["stage"] = "failed"

@@ -4,8 +4,16 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from pydantic_core import from_json
 
-from services.gateway.routes.webhook_bodies import Completion, GrantedWorkflowError, Progress, Report, WorkflowError
+from services.gateway.routes.webhook_bodies import (
+    Completion,
+    GrantedWorkflowError,
+    Progress,
+    Report,
+    WorkflowError,
+    whole_characters,
+)
 from shared.wiring.validation import complaints
 
 COMPLETION = {"videoId": "u_1", "status": "ready", "s3Key": "videos/u/1.mp4", "executionId": "7"}
@@ -64,3 +72,18 @@ def test_true_and_false_are_no_numbers(shape: type[Report], body: dict[str, Any]
 def test_numbers_may_be_text() -> None:
     report = Progress.model_validate({**PROGRESS, "attempt": "3", "progress": "12.5"})
     assert (report.attempt, report.progress) == (3, 12.5)
+
+
+@pytest.mark.parametrize(
+    ("raw", "meant"),
+    [
+        (r'"whole \ud83d\uDE00"', "whole \N{GRINNING FACE}"),
+        (r'"cut \uD83d"', "cut \N{REPLACEMENT CHARACTER}"),
+        (r'"the rest \ude00\n"', "the rest \N{REPLACEMENT CHARACTER}\n"),
+        (r'"\ud83d\ud83d\ude00"', "\N{REPLACEMENT CHARACTER}\N{GRINNING FACE}"),
+        (r'"\ud83d\u0041\ud7ff"', "\N{REPLACEMENT CHARACTER}A\ud7ff"),
+        (r'"written out: \\ud83d"', r"written out: \ud83d"),
+    ],
+)
+def test_half_a_character_is_replaced(raw: str, meant: str) -> None:
+    assert from_json(whole_characters(raw.encode())) == meant

@@ -58,7 +58,7 @@ class World:
         self._settling = Settling(self._attempts, self._lifecycle)
         self._held = Held(self.held_memory.collection, HELD_FOR, _nothing)
         self._callbacks = Callbacks(self._attempts, self._lifecycle, self._held, METRICS, self._send)
-        requests = Requests(self._attempts, self._lifecycle, _nothing)
+        requests = Requests(self._attempts, self._lifecycle, _nothing, self._send)
         register(self.topics.inbox, requests, self._callbacks)
 
     @property
