@@ -36,7 +36,7 @@ class View:
         await self._history.forget(event.video_id, event.time)
 
     async def workflow_removed(self, event: WorkflowRemoved) -> None:
-        """Note that nothing of a deleted video is rendered any more: the deletion is not told again for that."""
+        """Note that the generator knows of the deletion: it need not be told of it again."""
         await self._videos.workflow_removed(event.video_id)
 
     async def retried(self, event: VideoRetryRequested) -> None:

@@ -1,9 +1,9 @@
 """The assets: one document per video, what media knows of it, its job and the events it has yet to tell.
 
-Fields: userId, title, attempt, order, state, source {videoUrl, s3Key}, adopted, imported, job, deadlineAt (from the
-attempt's first try on), endedEarly (count of tries), unreachableSince (while no try gets a byte), triesEnded (number of
-the last try that ended by itself), trouble (of the last try) and failure {code, message}, key, posterKey, metadata,
-traceparent, createdAt, updatedAt, erasedAt.
+Fields: userId, title, attempt, order, state, source {videoUrl, s3Key}, adopted, imported, moved (the newest attempt
+that had a file to move, 0 for none), job, deadlineAt (from the attempt's first try on), endedEarly (count of tries),
+unreachableSince (while no try gets a byte), triesEnded (number of the last try that ended by itself), trouble (of the
+last try) and failure {code, message}, key, posterKey, metadata, traceparent, createdAt, updatedAt, erasedAt.
 """
 
 from collections.abc import Callable
@@ -57,6 +57,7 @@ class Assets:
             "source": {"videoUrl": attempt.source.video_url, "s3Key": attempt.source.s3_key},
             "adopted": attempt.adopted,
             "imported": attempt.imported,
+            "moved": attempt.number,
             "job": new_job(TRANSFER),
         }
 
@@ -76,6 +77,12 @@ class Assets:
 
         order = order_of(attempt, Rank.CANCELLED)
         return await self._follow(video_id, _change(Rank.CANCELLED, order, state, ("key", "posterKey")), stopped)
+
+    async def had(self, video_id: str, attempt: int) -> bool:
+        """Return whether there ever was a file of this attempt to move; where there was none, others answer for it."""
+        before_it_was_noted = None
+        known = {"_id": video_id, "moved": {"$in": [attempt, before_it_was_noted]}}
+        return await self._collection.find_one(known, {"_id": 1}) is not None
 
     async def delete(self, video_id: str, user_id: str, attempt: int) -> bool:
         """Leave a tombstone, also for an id nobody has heard of; return False where there is one already."""
@@ -139,5 +146,5 @@ def _change(rank: Rank, order: int, state: Document, gone: tuple[str, ...]) -> D
             "updatedAt": now,
         },
         "$unset": dict.fromkeys(gone, ""),
-        "$setOnInsert": {"createdAt": now},
+        "$setOnInsert": {"createdAt": now} | ({} if "moved" in state else {"moved": 0}),
     }

@@ -36,11 +36,14 @@ class Workflow:
         await self.move(attempt)
 
     async def cancel(self, video_id: str, user_id: str, title: str, attempt: int) -> None:
-        """Stop an attempt and erase what it stored; tell so where media had it."""
+        """Stop an attempt and erase what it stored; tell so where media had it.
+
+        What it had not is for the generator to stop, and to tell: the gateway asks until one of them has.
+        """
         stopped = Attempt(video_id, user_id, attempt, title, Source())
         if await self._assets.cancel(video_id, user_id, title, attempt, cancelled(stopped)):
             self._workers.wake()
-        else:
+        elif await self._assets.had(video_id, attempt):
             await self._answer_again(video_id)
 
     async def delete(self, video_id: str, user_id: str, attempt: int) -> None:

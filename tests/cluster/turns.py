@@ -9,7 +9,7 @@ from prometheus_client.samples import Sample
 from pymongo import AsyncMongoClient
 
 from deploy.local.site import MONGO_OPTIONS, SERVICES
-from services.gateway.domain import told_enough
+from services.gateway.workflow.reannouncing import unanswered_video
 from shared.contracts.wire import utc_now
 from tests.chaos.arena import PAIRS, Arena
 from tests.chaos.disruptor import Disruptor
@@ -115,7 +115,7 @@ async def _ask_no_more(arena: Arena) -> None:
     async with AsyncMongoClient[Json](url, tz_aware=True) as client:
         videos = client["gateway"]["videos"]
         for one in await videos.find({"job.dueAt": {"$exists": True}}).to_list():
-            if told_enough(one["order"], one.get("toldOrder", 0)):
+            if not unanswered_video(one):
                 await videos.update_one({"_id": one["_id"], "job": one["job"]}, {"$set": {"job.dueAt": utc_now()}})
 
 

@@ -13,11 +13,13 @@ from pydantic.alias_generators import to_camel
 WORDS = 4_000
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>u[dD][89a-fA-F]..)|.)", re.DOTALL)
+_HEX = rb"[0-9a-fA-F]"
+_HIGH, _LOW = rb"u[dD][89abAB]" + 2 * _HEX, rb"u[dD][c-fC-F]" + 2 * _HEX
+_ESCAPE = re.compile(rb"\\(?:%b\\%b|(?P<half>%b|%b)|.)" % (_HIGH, _LOW, _HIGH, _LOW), re.DOTALL)
 
 
 def whole_characters(raw: bytes) -> bytes:
-    """Return JSON with a replacement character for each half of one, which no JSON parser of ours takes.
+    """Return JSON with a replacement character for each escaped half of one, which our JSON parser does not take.
 
     What JavaScript cut in the middle of an emoji ends so; refused, the whole report would be lost.
     """
@@ -50,8 +52,14 @@ def _said(text: str) -> str:
 def _printable(text: str) -> str:
     name = text.strip(" \t\r\n")  # what an expression in a workflow easily leaves behind
     if not name.isprintable() or _REPLACEMENT in name:
-        raise ValueError("This holds control or other invisible characters, as no id does; take them out")
+        raise ValueError("This holds control, invisible or broken characters, as no id does; take them out")
     return name
+
+
+def _unbroken(link: str) -> str:
+    if _REPLACEMENT in link:
+        raise ValueError("This holds a broken character; send the whole address")
+    return link
 
 
 # BeforeValidator stands last, so that the lengths are those of a text.
@@ -66,7 +74,7 @@ Attempt = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_no_truth_va
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False), BeforeValidator(_no_truth_value)]
 Words = Annotated[str, BeforeValidator(_text)]
 Key = Annotated[str, Field(min_length=1, max_length=1_024), AfterValidator(_said), AfterValidator(_printable)]
-Link = Annotated[str, Field(min_length=1, max_length=8_192), AfterValidator(_said)]
+Link = Annotated[str, Field(min_length=1, max_length=8_192), AfterValidator(_said), AfterValidator(_unbroken)]
 
 
 class Report(BaseModel):

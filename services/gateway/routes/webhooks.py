@@ -74,9 +74,16 @@ async def _stored(take: Callable[[Webhook], Awaitable[Received]], webhook: Webho
     return answer({"receiptId": received.receipt_id, "matched": received.matched}, "Webhook received", status=202)
 
 
+def _parsed(raw: bytes) -> Any:
+    try:
+        return from_json(raw, allow_inf_nan=False)
+    except ValueError:
+        return from_json(whole_characters(raw), allow_inf_nan=False)
+
+
 def _object(raw: bytes) -> dict[str, Any]:
     try:
-        body = from_json(whole_characters(raw), allow_inf_nan=False)
+        body = _parsed(raw)
     except ValueError as error:
         message = "The body is not valid JSON. Correct it and send it again."
         raise ApiError(422, "INVALID_JSON", message) from error

@@ -255,7 +255,7 @@ class Videos:
         return await self._change(video, {"$set": values, "$unset": dict.fromkeys((*_SCRIPT, *_FILE), "")}, event)
 
     async def told(self, video_id: str, order: int) -> None:
-        """Note that the owner was told of `order`; where that is the video's end nothing more is asked about it."""
+        """Note that the owner was told of `order`; of an end that is known to all, nothing more is asked."""
         await self._collection.update_one({"_id": video_id}, {"$max": {"toldOrder": order}})
         if told_enough(order, order):
             await self._ask_no_more(video_id, order)

@@ -83,7 +83,7 @@ def hears(behind: Callable[[], timedelta]) -> Callable[[], bool]:
 def unanswered_video(document: Document) -> Sequence[Event]:
     """Return what was asked about a video, until its owner was told how that ended.
 
-    Media's answer to a deletion is what its owner is told of; the generator has one of its own.
+    Its owner is told of a deletion by media's answer alone, so the generator has one of its own.
     """
     told = told_enough(document["order"], document.get("toldOrder", 0))
     if document["order"] >= FOREVER:

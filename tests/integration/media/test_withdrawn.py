@@ -60,6 +60,18 @@ async def test_a_cancel_of_what_is_not_here_yet_keeps_it_out(world: World) -> No
     assert world.files.asked["cancelled-before"] == []
 
 
+async def test_a_cancel_of_what_was_never_here_is_left_to_others_to_answer(world: World) -> None:
+    """The gateway tells it until it is answered: at media's word it would stop before the generator has heard."""
+    video_id, other = video_of(new_user()), video_of(new_user())
+    for attempt in (1, 1, 2, 2):
+        await world.cancel(video_id, attempt)
+    await world.complete(other, video_url="http://127.0.0.1:1/none.mp4")
+    await world.cancel(other)
+    await world.event(VideoFailed, other)
+    assert (await world.asset(video_id))["attempt"] == 2
+    assert world.told(video_id, 1) + world.told(video_id, 2) == []
+
+
 async def test_a_cancel_of_an_older_attempt_changes_nothing(world: World) -> None:
     url = world.files.serve("older", File(video()))
     video_id = video_of(new_user())

@@ -87,3 +87,16 @@ def test_numbers_may_be_text() -> None:
 )
 def test_half_a_character_is_replaced(raw: str, meant: str) -> None:
     assert from_json(whole_characters(raw.encode())) == meant
+
+
+@pytest.mark.parametrize(
+    "raw", [rb'"\ud8zz"', rb'"\ud8' + b"\xff\xfe" + b'"', rb'"\udc"x"', rb'"\ud8\\b"', rb'"\ud83', b'"\xed\xa0\xbd"']
+)
+def test_what_is_no_json_stays_none(raw: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        from_json(whole_characters(raw))
+
+
+@pytest.mark.parametrize(("body", "name"), [(COMPLETION, "s3Key"), ({**COMPLETION, "s3Key": None}, "videoUrl")])
+def test_half_a_character_in_an_address_is_refused(body: dict[str, Any], name: str) -> None:
+    assert told(Completion, {**body, name: "https://files.example.com/\N{REPLACEMENT CHARACTER}.mp4"}).keys() == {name}

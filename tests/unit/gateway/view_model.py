@@ -88,5 +88,5 @@ def entry_of(news: set[str], *, superseded: bool) -> str | None:
 
 def shown(video: Document) -> Document:
     """Return the view without what only says when somebody looked, or was asked, last."""
-    passing = ("updatedAt", "job", "asked", "toldOrder", "traceparent", "outbox", "outboxAt")
+    passing = ("updatedAt", "job", "asked", "toldOrder", "workflowRemoved", "traceparent", "outbox", "outboxAt")
     return {name: value for name, value in video.items() if name not in passing}

@@ -69,7 +69,10 @@ class Service:
             said = pool.submit(lambda: asyncio.run(talk(LOOPBACK, port)))
             said.add_done_callback(stop_where_it_failed)
             with contextlib.suppress(SystemExit):
-                serving.serve(app, LOOPBACK, port, on_stop=serves.clear)
+                try:
+                    serving.serve(app, LOOPBACK, port, on_stop=serves.clear)
+                finally:
+                    serves.clear()
         return said.result()
 
     def counted(self, method: str, route: str, status: int) -> float:
