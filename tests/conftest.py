@@ -16,7 +16,8 @@ from deploy.local.stack import LocalStack
 
 QUICK = {
     "workflow": {"WORKFLOW_PACE": "0", "WORKFLOW_FRAME_SIZE": "320x180", "WORKFLOW_FRAME_RATE": "4"},
-    "gateway": {"REANNOUNCE_AFTER": "3", "REANNOUNCE_MOST": "8"},
+    "gateway": {"REANNOUNCE_AFTER": "3", "REANNOUNCE_MOST": "8", "STREAMS_PER_USER": "100"},
+    "notifier": {"STREAMS_PER_USER": "100"},
     "generator": {"WORKFLOW_ASK_EVERY": "1"},
 }
 os.environ.setdefault("KAFKA_FETCH_WAIT", "0.2")  # idle stacks then cost two fifths of what they cost at 0.05

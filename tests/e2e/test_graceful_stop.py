@@ -14,7 +14,7 @@ from tests.driving import eventually
 
 pytestmark = pytest.mark.timeout(240)
 
-USERS, STREAMS_EACH = 50, 20
+USERS, STREAMS_EACH = 10, 100  # to register people is the slow part
 GRACE_SECONDS = 20
 OPENED, AGAIN_SECONDS = b"HTTP/1.1 200 ", 1.0
 
