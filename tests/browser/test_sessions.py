@@ -150,6 +150,7 @@ async def test_a_log_out_is_one_for_every_tab(
     await ask(first.client, TITLE)
     await open_studio(page, stack)
     await log_in(page, first.email, first.password)
+    await expect(page.get_by_role("heading", name=TITLE)).to_be_visible()
     tab = await another_tab(page, complaints, stack)
     await expect(tab.get_by_role("heading", name=TITLE)).to_be_visible()
     await write("Hook", SCRIPT["Hook"], tab)
