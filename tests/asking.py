@@ -20,12 +20,18 @@ class Asker:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        self._enough = asyncio.Event()
         self.accepted: list[str] = []
 
     async def run(self) -> None:
-        while True:
+        """Ask until it is enough; what is asked for then is waited for, since it may be accepted already."""
+        while not self._enough.is_set():
             self.accepted.append(await self._ask(f"Video {len(self.accepted)}", uuid.uuid4().hex))
-            await asyncio.sleep(PAUSE_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), PAUSE_SECONDS)
+
+    def enough(self) -> None:
+        self._enough.set()
 
     async def one_more(self) -> str:
         """Return the next video that is accepted."""
@@ -58,6 +64,8 @@ async def asking(client: httpx.AsyncClient) -> AsyncIterator[Asker]:
     running = asyncio.create_task(asker.run())
     try:
         yield asker
+        asker.enough()
+        await running
     finally:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
