@@ -157,7 +157,10 @@ class Videos:
     async def advance(
         self, video_id: str, attempt: int, rank: Rank, fields: Mapping[str, Any], *, clear: Sequence[str] = ()
     ) -> bool:
-        """Bring the view to `rank` of `attempt` with `fields`, unless it is there or further already."""
+        """Bring the view to `rank` of `attempt` with `fields`, unless it is there or further already.
+
+        An end that follows another one is asked about anew: of the first its owner was told, and that was all.
+        """
         order = order_of(attempt, rank)
         gone = [*_PASSING, *clear] if rank < Rank.UNANSWERED else [*_PASSING, "slot", *clear]
         update = {
@@ -165,6 +168,9 @@ class Videos:
             "$unset": dict.fromkeys((name for name in gone if name not in fields), ""),
         }
         changed = await self._collection.update_one({"_id": video_id, "order": {"$lt": order}}, update)
+        if rank > Rank.FAILED:  # also where this is a repeat: whoever changed it may have been killed before this
+            untold: Document = {"_id": video_id, "order": order, "toldOrder": {"$ne": order}, "job": {"$exists": False}}
+            await self._collection.update_one(untold, {"$set": self._waiting()})
         return bool(changed.modified_count)
 
     async def give_up(self, video: Video, failure: Failure, event: Event) -> bool:

@@ -145,6 +145,20 @@ async def test_a_late_result_that_is_being_fetched_is_asked_for_although_a_failu
     await nothing_waits(own, "videos", video_id)
 
 
+async def test_a_late_result_that_is_ready_at_once_is_asked_for_although_a_failure_was_told(own: World) -> None:
+    """The news that it is being fetched can be lost, or come after the end of that."""
+    person = await own.person()
+    video_id = await person.ask()
+    await own.publish(events.workflow_failed(video_id, code="WORKFLOW_TIMEOUT"))
+    await tell_owner(own, video_id, order_of(1, Rank.FAILED))
+    await nothing_waits(own, "videos", video_id)
+    await own.publish(events.ready(video_id))
+    await person.sees(video_id, status="ready")
+    await asked_often(own, VideoRequested, video_id)
+    await tell_owner(own, video_id, order_of(1, Rank.READY))
+    await nothing_waits(own, "videos", video_id)
+
+
 async def test_a_webhook_is_passed_on_again_until_it_was_judged(own: World) -> None:
     person = await own.person()
     video_id = await person.ask()
