@@ -163,14 +163,12 @@ class Videos:
         """
         order = order_of(attempt, rank)
         gone = [*_PASSING, *clear] if rank < Rank.UNANSWERED else [*_PASSING, "slot", *clear]
+        anew = self._waiting() if rank > Rank.FAILED else {}
         update = {
-            "$set": {**fields, "order": order, "updatedAt": utc_now()},
+            "$set": {**fields, "order": order, "updatedAt": utc_now(), **anew},
             "$unset": dict.fromkeys((name for name in gone if name not in fields), ""),
         }
         changed = await self._collection.update_one({"_id": video_id, "order": {"$lt": order}}, update)
-        if rank > Rank.FAILED:  # also where this is a repeat: whoever changed it may have been killed before this
-            untold: Document = {"_id": video_id, "order": order, "toldOrder": {"$ne": order}, "job": {"$exists": False}}
-            await self._collection.update_one(untold, {"$set": self._waiting()})
         return bool(changed.modified_count)
 
     async def give_up(self, video: Video, failure: Failure, event: Event) -> bool:
